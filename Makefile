@@ -1,0 +1,72 @@
+# The workshop: every target does its own set-up; nothing but Python 3.11+, make and git is taken for granted.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+APT    := prometheus prometheus-alertmanager chromium
+SOURCES := exporter tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock docs clean system-packages
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.runtime ## simulator and exporter together; no configuration, no credentials
+	@$(BIN)/workspace-exporter demo
+
+test: $(VENV)/.dev system-packages lint ## everything: linters, types, tests, coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n 2 $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: $(VENV)/.dev ## ruff, mypy strict, import-linter
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+
+format: $(VENV)/.dev ## rewrite the sources in the house's format
+	@$(BIN)/ruff check --fix --quiet $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+bench: $(VENV)/.dev ## measure; prints a table and writes benchmarks/latest.json
+	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev ## write the generated documents anew
+	@$(BIN)/python -m exporter.cli.documents
+
+lock: $(VENV)/.runtime ## resolve the dependencies anew (needs uv: pip install uv)
+	@for f in "pyproject.toml -o requirements/runtime.txt" \
+	          "--group build -o requirements/build.txt" \
+	          "pyproject.toml --group dev --group build -o requirements/dev.txt -c requirements/runtime.txt"; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+	    --no-emit-index-url --no-emit-find-links $$f || exit 1; \
+	done
+
+clean: ## remove everything that make made
+	@rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache dist build
+
+# The real parts that the tests start. Where apt may not be used, those tests skip and say so.
+system-packages:
+	@command -v prometheus promtool prometheus-alertmanager amtool chromium > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  echo "installing $(APT)"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) > .venv/apt.log 2>&1 \
+	    || { tail -n 20 .venv/apt.log; exit 1; }; \
+	else echo "not installing $(APT): no apt here, or not root; their tests will skip"; fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "the venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
