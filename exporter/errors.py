@@ -1,4 +1,4 @@
-"""The exception tree. Each error carries its decision, so that nobody has to look at a type to know what to do.
+"""The exception tree. Each error carries its decision, so that nobody has to guess what to do about it.
 
 ::
 
