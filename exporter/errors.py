@@ -56,12 +56,9 @@ class Answer:
 class ApiError(ExporterError):
     """A request upstream gave no usable answer.
 
-    `label` is the `code` label of `workspace_exporter_api_requests_total`: the HTTP status, or a word.
-    `retryable` says whether the same request may succeed when it is sent again soon;
+    `label` is the `code` label of `workspace_exporter_api_requests_total`: the HTTP status, or a word;
     `retry_after` is upstream's own wish in seconds, where it had one.
     """
-
-    retryable = False
 
     def __init__(
         self,
@@ -79,6 +76,11 @@ class ApiError(ExporterError):
         self.retry_after = retry_after
         super().__init__(reason)
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed when it is sent again soon."""
+        return False
+
     def __str__(self) -> str:
         """Operation, reason, upstream's code and message, request id: what a log line or page shows."""
         said = " ".join(part for part in (self.answer.code, self.answer.message) if part)
@@ -94,7 +96,10 @@ class ApiError(ExporterError):
 class TransportError(ApiError):
     """No complete answer arrived; `label` is timeout, connect, dns, tls, protocol, proxy or read."""
 
-    retryable = True
+    @property
+    def retryable(self) -> bool:
+        """Yes: the next connection may fare better."""
+        return True
 
 
 class BodyError(ApiError):
@@ -105,7 +110,7 @@ class StatusError(ApiError):
     """An HTTP status outside 2xx; 5xx may pass, anything else will not."""
 
     @property
-    def retryable(self) -> bool:  # type: ignore[override]
+    def retryable(self) -> bool:
         """Whether the server, not the request, was at fault (5xx)."""
         return self.answer.status >= 500  # noqa: PLR2004 - RFC 9110 section 15.6
 
@@ -125,7 +130,10 @@ class UnauthorizedError(StatusError):
 class ThrottledError(StatusError):
     """429: too many requests."""
 
-    retryable = True
+    @property
+    def retryable(self) -> bool:
+        """Yes, later (`retry_after`)."""
+        return True
 
 
 class CredentialsError(ApiError):
