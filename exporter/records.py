@@ -7,7 +7,11 @@ Sources: `records` are ListScheduledTasksRecords, `tasks` ListScheduledTasks, `s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What may stand in a path: the API's ids are UUIDs, and paths such as `future-executions` are neighbours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""A configuration file's bytes -> Config, with errors that name the file and the key.
+
+`parse_config` is pure; `read_config` is the one small shell that opens files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from exporter import yamltext
+from exporter.config import Config, KeyedError, Section
+from exporter.errors import ConfigError
+
+Kind = TypeVar("Kind", bound=Section)
+
+_SAID = {
+    "missing": "a value is needed",
+    "extra_forbidden": "unknown key",
+    "string_type": "text is expected (put it in quotes)",
+    "int_type": "a whole number is expected",
+    "float_type": "a number is expected",
+    "bool_type": "true or false is expected",
+    "tuple_type": "a list is expected",
+    "model_type": "a mapping of keys is expected",
+    "model_attributes_type": "a mapping of keys is expected",
+    "too_short": "at least one entry is needed",
+    "string_too_short": "the text is empty",
+    "finite_number": "a finite number is expected",
+}
+
+
+def parse_config(text: str, environment: Mapping[str, str], folder: Path) -> Config:
+    """Return the checked configuration.
+
+    `environment` fills `${VAR}`, `folder` is where relative file names begin. Raises ConfigError with the
+    path of the first wrong key; it never repeats a value that could be a secret.
+    """
+    values = yamltext.substitute(yamltext.load(text), environment)
+    if not isinstance(values, dict):
+        raise ConfigError("the file must hold a mapping of keys (projects, polling, …)")
+    return validate(Config, values, folder)
+
+
+def read_config(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read and check a configuration file and the files that it names; raises ConfigError."""
+    try:
+        text = yamltext.decode(read_bytes(path))
+        config = parse_config(text, environment, path.parent)
+        _check_files(config)
+    except ConfigError as error:
+        raise error.located(str(path)) from None
+    return config
+
+
+def validate(kind: type[Kind], values: Any, folder: Path) -> Kind:
+    """Return `values` as a `kind`; raises ConfigError for the first thing that is wrong."""
+    try:
+        return kind.model_validate(values, context={"folder": folder})
+    except ValidationError as error:
+        raise _translate(error.errors(include_url=False, include_input=False)[0]) from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes; raises ConfigError saying why it cannot be read."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise ConfigError(f"cannot read {path}: {reason}") from None
+
+
+def secret_files(config: Config) -> list[tuple[str, Path]]:
+    """Return every secret's file with the path of its key."""
+    found = []
+    for index, project in enumerate(config.projects):
+        place = f"projects[{index}]"
+        for kind, method in project.auth.model_dump(exclude_none=True).items():
+            files = {key: value for key, value in method.items() if key.endswith("_file")}
+            found += [(f"{place}.auth.{kind}.{key}", value) for key, value in files.items()]
+        if project.proxy_url_file:
+            found.append((f"{place}.proxy_url_file", project.proxy_url_file))
+    return found
+
+
+def _check_files(config: Config) -> None:
+    for index, project in enumerate(config.projects):
+        if project.ca_file:
+            _check_readable(f"projects[{index}].ca_file", project.ca_file)
+    for key, path in secret_files(config):
+        if not _check_readable(key, path).strip():
+            raise ConfigError(f"{path} is empty", key=key)
+
+
+def _check_readable(key: str, path: Path) -> bytes:
+    try:
+        return read_bytes(path)
+    except ConfigError as error:
+        raise ConfigError(error.reason, key=key) from None
+
+
+def _translate(error: ErrorDetails) -> ConfigError:
+    path = ""
+    for part in error["loc"]:
+        path = yamltext.join(path, part)
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, KeyedError):
+        return ConfigError(str(cause), key=yamltext.join(path, cause.key))
+    if isinstance(cause, ValueError):
+        return ConfigError(str(cause), key=path)
+    return ConfigError(_SAID.get(error["type"]) or _lower(error["msg"]), key=path)
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:].replace("Input", "the value")
