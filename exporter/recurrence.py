@@ -28,8 +28,8 @@ NINE_YEARS = 9 * 365 + 3
 
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(9998, 12, 31).toordinal()
-_MARGIN = 2
-"""Days between a moment's date in a zone and the dates of its neighbouring readings, and one to spare."""
+_MARGIN = 1
+"""Days by which an occurrence's own date may differ from the date on the clock at either reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,9 @@ Rule = Once | EveryDays | Weekly | Monthly | Triggered
 class Plan:
     """When a task should run. Equal plans have equal occurrences: another plan means an edited schedule.
 
-    `at` is the wall time in `zone` (for triggered tasks without meaning), `expires` the last moment (epoch
-    seconds, inclusive) at which an occurrence is expected. The functions of this module know nothing of it.
+    `at` is the wall time in `zone` (for triggered tasks without meaning; a `ZoneInfo` equals itself only, so
+    take it from the cache by its name). `expires` is the last moment (epoch seconds, inclusive) at which an
+    occurrence is expected; it is kept for comparison, the searches of this module do not look at it.
     """
 
     rule: Rule
@@ -167,7 +168,7 @@ def longest_gap(rule: Rule) -> int | None:
             first, last = date(2001, 1, 1), date(2001, 1, 14)
         case Monthly():
             first, last = date(2001, 1, 1), date(2009, 12, 31)
-        case _:
+        case _:  # pragma: no cover - mypy proves that nothing is left
             assert_never(rule)
     days = _days(rule, first.toordinal(), last.toordinal())
     return max((later - day).days for day, later in pairwise(days))
@@ -202,7 +203,7 @@ def _days(rule: Rule, first: int, last: int) -> Iterator[date]:
             yield from map(datetime.date, found)
         case Triggered():
             return
-        case _:
+        case _:  # pragma: no cover - mypy proves that nothing is left
             assert_never(rule)
 
 

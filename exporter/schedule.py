@@ -132,8 +132,7 @@ def _nearest_day(moment: float, at: time, zone: tzinfo) -> int:
     """Return the ordinal of the day whose reading is nearest: in a gap at midnight not the moment's own."""
 
     def distance(day: date) -> float:
-        both = reading(day, at, zone)
-        return min(abs(both.earliest - moment), abs(both.expected - moment))
+        return abs(reading(day, at, zone).expected - moment)
 
     return min(_around(local_day(moment, zone)), key=distance).toordinal()
 

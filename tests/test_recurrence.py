@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import math
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,67 +29,10 @@ from exporter.recurrence import (
     period_seconds,
     reading,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.calendar_oracle import ZONES, epoch, is_day, naive_occurrences
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ALL_MONTHS = frozenset(range(1, 13))
-ZONES: list[tzinfo] = [
-    BERLIN,
-    ZoneInfo("Australia/Lord_Howe"),
-    ZoneInfo("America/Santiago"),
-    ZoneInfo("Asia/Shanghai"),
-    ZoneInfo("Asia/Kolkata"),
-    ZoneInfo("Pacific/Apia"),
-    UTC,
-    timezone(timedelta(hours=8)),
-]
-
-
-def epoch(text: str) -> float:
-    """Read an RFC 3339 time."""
-    return datetime.fromisoformat(text).timestamp()
-
-
-# --- the oracle: day by day, and offsets looked up instead of folds --------------------------------------
-
-
-def is_day(rule: Rule, day: date) -> bool:
-    """Tell whether the rule names the day."""
-    match rule:
-        case Once(day=only):
-            return day == only
-        case EveryDays(interval=interval, phase=phase):
-            return phase is not None and day.toordinal() % interval == phase
-        case Weekly(weekdays=weekdays):
-            return day.weekday() in weekdays
-        case Monthly(months=months, days=days):
-            last = calendar.monthrange(day.year, day.month)[1]
-            return day.month in months and (day.day in days or (-1 in days and day.day == last))
-        case Triggered():
-            return False
-
-
-def naive_reading(day: date, at: time, zone: tzinfo) -> Occurrence:
-    """Try the offsets in force a day and a half before and after: keep the real ones, or both in a gap."""
-    wall = datetime.combine(day, at)
-    tried = []
-    for hours in (-36, 36):
-        offset = (wall.replace(tzinfo=UTC) + timedelta(hours=hours)).astimezone(zone).utcoffset()
-        assert offset is not None
-        tried.append((wall - offset).replace(tzinfo=UTC))
-    real = [moment for moment in tried if moment.astimezone(zone).replace(tzinfo=None) == wall]
-    stamps = [moment.timestamp() for moment in real or tried]
-    return Occurrence(min(stamps), max(stamps))
-
-
-def naive_occurrences(plan: Plan, first: date, last: date) -> Iterator[Occurrence]:
-    """Ask every day."""
-    for ordinal in range(first.toordinal(), last.toordinal() + 1):
-        day = date.fromordinal(ordinal)
-        if is_day(plan.rule, day):
-            yield naive_reading(day, plan.at, plan.zone)
 
 
 def rules() -> st.SearchStrategy[Rule]:
@@ -123,7 +65,16 @@ def plans() -> st.SearchStrategy[Plan]:
     )
 
 
-DAYS = st.dates(date(2010, 1, 1), date(2040, 12, 31))
+CHANGES = [
+    date(2011, 12, 30),
+    date(2025, 3, 30),
+    date(2025, 4, 5),
+    date(2025, 4, 6),
+    date(2025, 9, 7),
+    date(2025, 10, 5),
+    date(2025, 10, 26),
+]
+DAYS = st.one_of(st.sampled_from(CHANGES), st.dates(date(2010, 1, 1), date(2040, 12, 31)))
 
 
 @settings(deadline=None)
@@ -200,6 +151,35 @@ def test_a_wall_time_has_both_readings_of_its_zone(
     local = datetime.fromisoformat(wall)
     occurrence = reading(local.date(), local.time(), ZoneInfo(zone))
     assert occurrence == Occurrence(epoch(earliest), epoch(expected))
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "at"),
+    [
+        ("Europe/Berlin", date(2025, 3, 30), time(2, 30)),
+        ("Europe/Berlin", date(2025, 10, 26), time(2, 30)),
+        ("Australia/Lord_Howe", date(2025, 10, 5), time(2, 15)),
+        ("Australia/Lord_Howe", date(2025, 4, 6), time(1, 45)),
+        ("America/Santiago", date(2025, 9, 7), time(0, 30)),
+        ("America/Santiago", date(2025, 4, 5), time(23, 30)),
+        ("Pacific/Apia", date(2011, 12, 30), time(10)),
+    ],
+)
+def test_an_occurrence_is_found_by_its_later_reading(zone: str, day: date, at: time) -> None:
+    """Not before it, not after it, on whatever date the clock then stands."""
+    plan = Plan(Once(day), at, ZoneInfo(zone))
+    both = reading(day, at, plan.zone)
+    assert both.earliest < both.expected
+    assert list(occurrences(plan, both.expected - 1, both.expected)) == [both]
+    assert list(occurrences(plan, both.earliest, both.expected + 1)) == [both]
+    assert list(occurrences(plan, both.earliest - 1, both.expected - 1)) == []
+    assert list(occurrences(plan, both.expected, both.expected + 86_400)) == []
+    assert latest(plan, both.expected) == both
+    assert latest(plan, both.expected - 1) is None
+    daily = replace(plan, rule=EveryDays(1, 0))
+    assert next(occurrences(daily, both.expected - 1)) == both
+    before = latest(daily, both.expected - 1)
+    assert before == reading(day - timedelta(1), at, plan.zone)
 
 
 def test_an_interval_keeps_its_wall_time_over_both_clock_changes() -> None:

@@ -27,6 +27,7 @@ from exporter.recurrence import (
     period_seconds,
 )
 from exporter.schedule import ScheduleError, parse
+from tests.calendar_oracle import epoch
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SANTIAGO = ZoneInfo("America/Santiago")
@@ -35,11 +36,6 @@ ONCE = Schedule(scheduled_type="FIXED_TIME", scheduled_date="2025-02-28", schedu
 DAY = Schedule(scheduled_type="DAY", day_interval=1, scheduled_time="09:00:00")
 WEEK = Schedule(scheduled_type="WEEK", week_list="1,2,7", scheduled_time="09:00:00")
 MONTH = Schedule(scheduled_type="MONTH", month_list="1,3,12", date_list="1,2,28,L", scheduled_time="09:00:00")
-
-
-def epoch(text: str) -> float:
-    """Read an RFC 3339 time."""
-    return datetime.fromisoformat(text).timestamp()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +163,14 @@ def test_without_a_next_run_an_interval_is_anchored_on_the_newest_run(start: str
     """The run served the newest occurrence that it covers: one up to a minute after its start."""
     plan = parse(every(5), UTC, last_start=epoch(start))
     assert plan.rule == EveryDays(5, day.toordinal() % 5, inferred=True)
+
+
+def test_the_newest_run_may_have_served_the_earlier_reading_or_the_coming_midnight() -> None:
+    """The same rule as for coverage: the earlier of two readings, and a minute's leeway across days."""
+    between = parse(every(5, "02:30:00"), BERLIN, last_start=epoch("2025-10-26T00:40:00Z"))
+    assert between.rule == EveryDays(5, date(2025, 10, 26).toordinal() % 5, inferred=True)
+    early = parse(every(5, "00:00:00"), UTC, last_start=epoch("2025-06-09T23:59:30Z"))
+    assert early.rule == EveryDays(5, date(2025, 6, 10).toordinal() % 5, inferred=True)
 
 
 def test_without_any_anchor_the_days_of_an_interval_are_unknown() -> None:
