@@ -4,6 +4,7 @@
 
     ExporterError
     ├── ConfigError            the user's file is wrong: exit code 2, the old configuration stays
+    ├── ScheduleError          (exporter.schedule) a schedule that names no times
     └── ApiError               a request upstream gave no usable answer
         ├── TransportError     no answer: time-out, connection, TLS, body cut short
         ├── BodyError          an answer that is not what the API document says

@@ -1,0 +1,160 @@
+"""The selected tasks of one project: who joins, who leaves, what is shown of them. No I/O, no clock.
+
+A task that leaves takes its series along at once. What was counted of it is remembered for a while, since a
+list that wavers would otherwise count its runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from exporter.config import Config, Project
+from exporter.counting import Met
+from exporter.polling import Due
+from exporter.records import Task
+from exporter.selection import Selected, Shard, select
+from exporter.state import TaskState
+from exporter.tracking import TrackedTask
+
+Key = tuple[str, str]
+
+
+class Publisher(Protocol):
+    """Where a task's state is shown."""
+
+    def put(self, state: TaskState) -> None:
+        """Show a task as it is now."""
+
+    def touch(self, key: Key, last_poll: float) -> None:
+        """Show that a task's runs were current at `last_poll`, with nothing else changed."""
+
+    def remove(self, key: Key) -> None:
+        """Show a task no more."""
+
+
+class Fleet:
+    """The tracked tasks of a project, by id."""
+
+    def __init__(self, project: Project, config: Config, shard: Shard, publisher: Publisher) -> None:
+        self._project = project
+        self._config = config
+        self._shard = shard
+        self._publisher = publisher
+        self._tasks: dict[str, TrackedTask] = {}
+        self._departed: dict[str, tuple[Met, float]] = {}
+        self._listed: dict[str, float] | None = None
+        """When each task was last in the list (monotonic); None before the first list."""
+        self._next_change = 0.0
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[TrackedTask]:
+        return iter(self._tasks.values())
+
+    def list_read(
+        self, listed: Iterable[Task], *, complete: bool, project_id: str, now: float, moment: float
+    ) -> None:
+        """The project's list was read; `complete` unless it was cut at the most tasks that may be taken."""
+        entries = {task.id: task for task in listed}
+        chosen = select(self._project, entries.values(), self._shard)
+        earlier = self._listed
+        for task_id in [task_id for task_id in self._tasks if task_id not in chosen]:
+            if complete or task_id in entries:
+                self._leave(task_id, moment)
+        for task_id, selected in chosen.items():
+            new = complete and earlier is not None and task_id not in earlier and task_id in entries
+            self._observe(selected, new=new, project_id=project_id, now=now, moment=moment)
+        self._remember(entries, moment)
+
+    def list_unavailable(self, *, forbidden: bool, project_id: str, now: float, moment: float) -> None:
+        """The list could not be read: the configured tasks are watched all the same.
+
+        What the list last said stays, unless reading it is now forbidden.
+        """
+        for selected in select(self._project, None, self._shard).values():
+            if forbidden or selected.task_id not in self._tasks:
+                self._observe(selected, new=False, project_id=project_id, now=now, moment=moment)
+
+    def due(self, *, now: float, moment: float) -> list[tuple[TrackedTask, Due]]:
+        """Return the tasks whose records are to be read, in the order of their deadlines.
+
+        Tasks whose runs the list shows to be current are marked so on the way.
+        """
+        found = []
+        for task in self._tasks.values():
+            due = task.due(now=now, moment=moment)
+            if due:
+                found.append((task, due))
+        return sorted(found, key=lambda item: (item[1].deadline, item[0].sweep_rank(now)))
+
+    def confirm(self, *, now: float, moment: float) -> None:
+        """The list was just read: mark the tasks that it shows to be current."""
+        for task in self._tasks.values():
+            shown = task.state
+            if task.unchanged(task.due(now=now, moment=moment), now):
+                if shown.last_poll is None or shown.history is None:
+                    self.publish(task)
+                else:
+                    self._publisher.touch((shown.project, shown.task_id), now)
+
+    def publish(self, task: TrackedTask) -> None:
+        """Show a task as it is now."""
+        self._publisher.put(task.state)
+        self._next_change = min(self._next_change, task.next_change)
+
+    def advance(self, now: float) -> None:
+        """Let the clock pass: withdraw what is too old, expect what is due. Cheap until something is."""
+        if now < self._next_change:
+            return
+        for task in self._tasks.values():
+            if task.next_change <= now and task.advance(now):
+                self._publisher.put(task.state)
+        self._next_change = min((task.next_change for task in self._tasks.values()), default=float("inf"))
+
+    def clear(self) -> None:
+        """Show none of the project's tasks any more."""
+        for task in self._tasks.values():
+            self._publisher.remove((task.state.project, task.state.task_id))
+        self._tasks.clear()
+
+    def _observe(self, selected: Selected, *, new: bool, project_id: str, now: float, moment: float) -> None:
+        task = self._tasks.get(selected.task_id)
+        before = task.state if task else None
+        if task is None:
+            task = self._join(selected, new=new, now=now, moment=moment)
+        if selected.listing:
+            task.listed(selected.listing, project_id=project_id, now=now)
+        else:
+            task.unlisted(project_id=project_id, now=now)
+        if task.state != before:
+            self.publish(task)
+
+    def _join(self, selected: Selected, *, new: bool, now: float, moment: float) -> TrackedTask:
+        met, _ = self._departed.pop(selected.task_id, (None, 0.0))
+        task = TrackedTask(
+            self._project.name,
+            selected.task_id,
+            selected.config,
+            self._config,
+            now=now,
+            moment=moment,
+            new=new,
+            met=met,
+        )
+        self._tasks[selected.task_id] = task
+        return task
+
+    def _leave(self, task_id: str, moment: float) -> None:
+        task = self._tasks.pop(task_id)
+        if task.met:
+            self._departed[task_id] = (task.met, moment)
+        self._publisher.remove((task.state.project, task_id))
+
+    def _remember(self, entries: Iterable[str], moment: float) -> None:
+        """Remember whom the list held, and forget those who left long ago."""
+        horizon = moment - self._config.polling.max_age
+        seen = {**(self._listed or {}), **dict.fromkeys(entries, moment)}
+        self._listed = {task_id: at for task_id, at in seen.items() if at >= horizon}
+        self._departed = {key: item for key, item in self._departed.items() if item[1] >= horizon}

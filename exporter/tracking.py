@@ -1,0 +1,303 @@
+"""One task as this process follows it: every observation folded into its state.
+
+This file owns the life of a task between two reads. What is observed comes in through the methods named
+after it (`listed`, `records`, `records_failed`, …) with the clock's time as an argument; what is known comes
+out as a TaskState. The decisions themselves are made elsewhere: history, counting, expectation, polling.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import tzinfo
+
+from exporter import counting, expectation, polling
+from exporter.config import Config, TaskConfig
+from exporter.counting import Met
+from exporter.details import RunDetails, summarize_details
+from exporter.errors import ApiError
+from exporter.history import History, Run, runs_of, summarize
+from exporter.paging import RECORDS_LIMIT, Read
+from exporter.polling import Due, Progress
+from exporter.records import Record, RecordDetail, Schedule, Task
+from exporter.recurrence import occurrences, period_seconds
+from exporter.schedule import EARLY_START_SECONDS
+from exporter.state import Counts, TaskState
+from exporter.timestamps import parse_zone, zone_of
+
+
+class TrackedTask:
+    """What is known of one task. Wall-clock times are epoch seconds (`now`), moments monotonic seconds."""
+
+    def __init__(
+        self,
+        project: str,
+        task_id: str,
+        own: TaskConfig | None,
+        config: Config,
+        *,
+        now: float,
+        moment: float,
+        new: bool,
+        met: Met | None = None,
+    ) -> None:
+        self._config = config
+        self._own = own
+        self._new = new
+        self._met = met
+        self._memory = expectation.observe(None, now=now)
+        self._progress = Progress(first_seen=moment, phase=polling.phase_of(f"{project}\0{task_id}"))
+        self._failures = 0
+        self._history: History | None = None
+        self._kept: list[Run] = []
+        self._details_of: Record | None = None
+        self._details: RunDetails | None = None
+        self._schedule_in_doubt = True
+        self.next_change = math.inf
+        """When the state changes by itself: data becomes too old, or a run falls due (epoch seconds)."""
+        self.state = TaskState(
+            project=project,
+            task_id=task_id,
+            name=task_id,
+            project_id="",
+            grace=_chosen(own.grace if own else None, config.defaults.grace),
+            max_duration=_chosen(own.max_duration if own else None, config.defaults.max_duration),
+            counts=met.counts if met else Counts(),
+        )
+
+    # What is wanted
+
+    def due(self, *, now: float, moment: float) -> Due | None:
+        """Whether its records are to be read, why and by when."""
+        entry, settings = self.state.listing, self._config.polling
+        overdue = self.state.history is not None and self._overdue(now)
+        progress = replace(self._progress, overdue=overdue, uncovered=self._uncovered)
+        return polling.due(progress, entry, now=now, moment=moment, polling=settings)
+
+    def sweep_rank(self, now: float) -> tuple[bool, float]:
+        """The place among new tasks: what the list calls failed first, then the nearest next run."""
+        entry = self.state.listing
+        failed = entry is not None and self._config.statuses.class_of(entry.last_status) == "failed"
+        return polling.first_sweep_rank(entry, failed, now)
+
+    def back_to(self, due: Due) -> float | None:
+        """How far back a read needs to go; None for the whole window.
+
+        What one page holds is read whole each time. A longer window is read whole in turn, and in between as
+        far as the newest finished run and the oldest run in progress.
+        """
+        long = self._config.polling.history > RECORDS_LIMIT
+        if not long or due.reason in {"new", "refresh", "retry"} or not self._kept:
+            return None
+        finished = [run.record.start for run in self._kept if run.status is not None]
+        running = [run.record.start for run in self._kept if run.status is None]
+        return min(*finished[-1:], *running[:1], self._kept[-1].record.start)
+
+    @property
+    def met(self) -> Met | None:
+        """The runs already counted, for the case that the task comes back."""
+        return self._met
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last read of its records failed."""
+        return self._failures > 0
+
+    @property
+    def schedule_wanted(self) -> bool:
+        """Whether the schedule is to be read: never read, or the list shows what it does not say."""
+        triggered = self.state.scheduled_type.strip().upper() == "LIFE_CYCLE"
+        return self._schedule_in_doubt and self.state.found is not False and not triggered
+
+    @property
+    def details_wanted(self) -> Record | None:
+        """The finished run whose desktops are to be read, if any."""
+        last = self._history.last if self._history else None
+        if not self._config.polling.details or last is None or last.record == self._details_of:
+            return None
+        return last.record
+
+    # What is observed
+
+    def listed(self, entry: Task, *, project_id: str, now: float) -> None:
+        """The project's list holds the task."""
+        before = self.state.listing
+        if self.state.found is False:
+            self._forget()
+        if before is None or entry != before:
+            schedule = self.state.schedule
+            zone = self._zone(schedule) if schedule else None
+            self._memory = expectation.observe(
+                self._memory, now=now, task=entry, schedule=schedule, zone=zone
+            )
+            self._schedule_in_doubt |= before is not None and self._contradicted(before, entry, now)
+            self._set(now, listing=entry, found=True, project_id=project_id)
+
+    def unlisted(self, *, project_id: str, now: float) -> None:
+        """The list cannot be read, or does not hold the task: only its records can tell whether it exists."""
+        if self.state.listing is not None or self.state.project_id != project_id:
+            self._set(now, listing=None, project_id=project_id)
+
+    def unchanged(self, due: Due | None, now: float) -> bool:
+        """The list was read and may show that the runs are still current; returns whether it does."""
+        known = self._progress.read_at is not None and not self.failing and self.state.listing is not None
+        if not known or (due and due.reason not in {"refresh", "triggered"}):
+            return False
+        withdrawn = self.state.history is None
+        self.state = replace(self.state, last_poll=now)
+        if withdrawn:
+            self._derive(now)
+        return True
+
+    def records(self, read: Read[Record], back_to: float | None, *, now: float, moment: float) -> None:
+        """Its records were read: all of the window, or those from `back_to` on."""
+        window = self._config.polling.history
+        runs = self._window(read, back_to)
+        self._met = counting.meet(
+            self._met, runs, window=window, truncated=read.truncated, new_task=self._new
+        )
+        self._kept = runs if window > RECORDS_LIMIT else []
+        self._history = summarize(runs, total=read.total, truncated=read.truncated)
+        self._failures = 0
+        self._progress = replace(
+            self._progress,
+            read_at=moment,
+            read_entry=self.state.listing,
+            retry_at=None,
+            last_start=self._history.last_start,
+            running=self._history.running > 0,
+            triggered=self.state.scheduled_type.strip().upper() == "LIFE_CYCLE",
+            found=True,
+        )
+        self._memory = expectation.observe(self._memory, now=now, last_start=self._last_start)
+        self._set(now, found=True, counts=self._met.counts, last_poll=now, poll_ok=True, poll_error="")
+
+    def records_failed(self, error: ApiError, *, now: float, moment: float) -> None:
+        """Its records could not be read: what is known stays, and the next attempt comes later each time."""
+        self._failures += 1
+        wait = max(polling.back_off(self._failures, self._config.polling), error.retry_after or 0.0)
+        self._progress = replace(self._progress, retry_at=moment + wait)
+        self._set(now, poll_ok=False, poll_error=str(error))
+
+    def missing(self, *, now: float, moment: float) -> None:
+        """Upstream says that it does not exist."""
+        self._forget()
+        self._failures = 0
+        self._progress = replace(self._progress, read_at=moment, read_entry=None, retry_at=None, found=False)
+        self._set(now, found=False, poll_ok=True, poll_error="")
+
+    def retry_now(self, moment: float) -> None:
+        """Upstream has recovered: end the back-off."""
+        if self._progress.retry_at is not None:
+            self._progress = replace(self._progress, retry_at=min(self._progress.retry_at, moment))
+
+    def schedule_read(self, schedule: Schedule, *, now: float) -> None:
+        """Its schedule was read."""
+        self._schedule_in_doubt = False
+        zone = self._zone(schedule)
+        self._memory = expectation.observe(
+            self._memory, now=now, schedule=schedule, zone=zone, last_start=self._last_start
+        )
+        plan = self._memory.plan_in_force
+        self._set(now, schedule=schedule, schedule_period=period_seconds(plan) if plan else None)
+
+    def details_read(self, record: Record, details: list[RecordDetail], *, now: float) -> None:
+        """The desktops of `record`'s run were read."""
+        self._details_of = record
+        self._details = summarize_details(record, details, self._config.statuses)
+        self._set(now)
+
+    def advance(self, now: float) -> bool:
+        """Let the clock pass; returns whether the state is another."""
+        before = self.state
+        self._derive(now)
+        return self.state != before
+
+    # How it fits together
+
+    @property
+    def _last_start(self) -> float | None:
+        return (self._history.last_start or None) if self._history else None
+
+    @property
+    def _uncovered(self) -> bool:
+        expected = self.state.expected_run
+        return expected is not None and expected > (self._last_start or 0.0) + EARLY_START_SECONDS
+
+    def _overdue(self, now: float) -> bool:
+        history = self._history
+        return history is not None and 0 < history.running_since < now - self.state.max_duration
+
+    def _window(self, read: Read[Record], back_to: float | None) -> list[Run]:
+        runs = runs_of([*read.items, *read.repeats], self._config.statuses)
+        if back_to is not None:
+            older = [run for run in self._kept if run.record.start < back_to]
+            reread = {run.record.id for run in runs}
+            runs = [*(run for run in older if run.record.id not in reread), *runs]
+            runs.sort(key=lambda run: run.order)
+        return runs[-self._config.polling.history :]
+
+    def _contradicted(self, before: Task, entry: Task, now: float) -> bool:
+        """Whether a changed list entry says something of the schedule that the schedule as read does not."""
+        if _schedule_fields(before) != _schedule_fields(entry) or (entry.enabled and not before.enabled):
+            return True
+        if entry.next_run == before.next_run:
+            return False
+        if before.next_run is not None and before.next_run > now + EARLY_START_SECONDS:
+            return True
+        plan = self._memory.plan_in_force
+        if plan is None or entry.next_run is None:
+            return False
+        skipped = occurrences(plan, now, entry.next_run - EARLY_START_SECONDS)
+        return expectation.contradicts(self._memory) or next(skipped, None) is not None
+
+    def _zone(self, schedule: Schedule) -> tzinfo | None:
+        listed = self.state.listing.time_zone if self.state.listing else ""
+        return zone_of(schedule.time_zone or listed, parse_zone(self._config.time_zone))
+
+    def _forget(self) -> None:
+        """The task is gone, or back as another: of its runs only those counted are remembered."""
+        self._history = self._details_of = self._details = None
+        self._kept = []
+        self._progress = replace(self._progress, read_at=None, read_entry=None, last_start=0.0, running=False)
+        self._schedule_in_doubt = True
+        self.state = replace(
+            self.state, listing=None, schedule=None, schedule_period=None, last_poll=None, poll_ok=None
+        )
+
+    def _set(self, now: float, **changes: object) -> None:
+        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+        self._derive(now)
+
+    def _derive(self, now: float) -> None:
+        """Work out what follows from the observations at `now`, and until when it does."""
+        polled, max_age = self.state.last_poll, self._config.polling.max_age
+        current = self._history is not None and polled is not None and now < polled + max_age
+        expected = None
+        self.next_change = math.inf
+        if current and polled is not None:
+            last_start = self._last_start
+            expected = expectation.expected_run(self._memory, last_start=last_start, now=now)
+            change = expectation.next_change(self._memory, last_start=last_start, now=now)
+            self.next_change = min(polled + max_age, math.inf if change is None else change)
+        self.state = replace(
+            self.state,
+            name=self._name(),
+            history=self._history if current else None,
+            details=self._details if current else None,
+            expected_run=expected.at if expected else None,
+        )
+
+    def _name(self) -> str:
+        own = self._own.name if self._own else None
+        listed = self.state.listing.name if self.state.listing else ""
+        said = self.state.schedule.name if self.state.schedule else ""
+        return own or listed or said or self.state.name
+
+
+def _schedule_fields(entry: Task) -> tuple[object, ...]:
+    return entry.scheduled_type, entry.life_cycle_type, entry.time_zone, entry.expires
+
+
+def _chosen(own: float | None, default: float) -> float:
+    return default if own is None else own
