@@ -1,0 +1,1 @@
+"""Small programs of the workshop; none of them is installed."""
