@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from exporter import gzipping
 from exporter.catalog import LAST_POLL, TASK_METRICS
 from exporter.gzipping import Part
-from exporter.rendering import END, FORMATS, Chunks, Format, render_header, render_task, replace_value
+from exporter.negotiation import Format
+from exporter.rendering import END, Chunks, render_header, render_task, replace_value
 from exporter.state import TaskState
 
 Key = tuple[str, str]
@@ -83,10 +84,10 @@ class Pages:
         self._tasks = 0
         self._families: list[Part | None] = [None for _ in _FAMILIES]
         headers = {
-            form: [render_header(m.name, m.type, m.help, form) for m in TASK_METRICS] for form in FORMATS
+            form: [render_header(m.name, m.type, m.help, form) for m in TASK_METRICS] for form in Format
         }
         self._headers = headers
-        self._header_parts = {form: [gzipping.compress(text) for text in headers[form]] for form in FORMATS}
+        self._header_parts = {form: [gzipping.compress(text) for text in headers[form]] for form in Format}
 
     def apply(self, changes: dict[Key, TaskState | None], touched: dict[Key, float]) -> bool:
         """Take changes in (None: the task is gone); returns whether a body is different now."""

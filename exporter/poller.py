@@ -8,21 +8,20 @@ cycle that cannot finish within its interval leaves the rest to the next one, wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
 from exporter.config import Config, Project
+from exporter.conversation import converse
 from exporter.decode import Page
 from exporter.errors import ApiError, CredentialsError, ForbiddenError, NotFoundError
 from exporter.fleet import Fleet, Publisher
 from exporter.paging import (
-    Conversation,
-    Identified,
     PageRequest,
-    Read,
     all_tasks,
     first_details,
     newest_records,
@@ -33,7 +32,6 @@ from exporter.selection import Shard
 from exporter.state import TaskState
 from exporter.tracking import TrackedTask
 
-T = TypeVar("T", bound=Identified)
 Job = Callable[[], Awaitable[None]]
 _LIST_GRACE = 1.0
 """Seconds after the first list at which the project counts as attempted: a first sweep may take long."""
@@ -89,7 +87,7 @@ class Observer(Protocol):
     def upstream(self, *, auth_ok: bool, expiry: tuple[str, float] | None, skew: float | None) -> None:
         """What the client knows of its credentials and of upstream's clock."""
 
-    def rejected(self, reasons: dict[str, int]) -> None:
+    def rejected(self, reasons: Mapping[str, int]) -> None:
         """Malformed entries were left out."""
 
 
@@ -207,8 +205,10 @@ class ProjectPoller:
     async def _read_list(self, cycle: Cycle) -> None:
         most = self._settings.max_tasks
         try:
-            plain = await self._converse(all_tasks(most), self._list_page(life_cycle=False), listing=True)
-            triggered = await self._converse(all_tasks(most), self._list_page(life_cycle=True), listing=True)
+            plain, triggered = [
+                await converse(all_tasks(most), self._list_page(life_cycle=which), self._tasks_rejected)
+                for which in (False, True)
+            ]
         except CredentialsError:
             raise
         except ApiError as error:
@@ -273,7 +273,7 @@ class ProjectPoller:
             return self._upstream.list_records(task_id, request.offset, request.limit)
 
         try:
-            read = await self._converse(conversation, fetch)
+            read = await converse(conversation, fetch, self._observer.rejected)
         except CredentialsError:
             raise
         except NotFoundError:
@@ -340,7 +340,7 @@ class ProjectPoller:
                 task.state.task_id, record.id, request.offset, request.limit
             )
 
-        read = await self._converse(first_details(), fetch)
+        read = await converse(first_details(), fetch, self._observer.rejected)
         task.details_read(record, read.items, now=self._clocks.epoch())
         details = task.state.details
         if details and details.failures:
@@ -370,30 +370,14 @@ class ProjectPoller:
             await _together(worker() for _ in range(workers))
         return left
 
-    async def _converse(
-        self,
-        conversation: Conversation[T],
-        fetch: Callable[[PageRequest], Awaitable[Page[T]]],
-        *,
-        listing: bool = False,
-    ) -> Read[T]:
-        request = next(conversation)
-        while True:
-            page = await fetch(request)
-            if page.rejected:
-                number = page.rejected.total()
-                self._observer.rejected({"task": number} if listing else dict(page.rejected))
-            try:
-                request = conversation.send(page)
-            except StopIteration as stop:
-                read: Read[T] = stop.value
-                return read
-
     def _list_page(self, *, life_cycle: bool) -> Callable[[PageRequest], Awaitable[Page[Task]]]:
         def fetch(request: PageRequest) -> Awaitable[Page[Task]]:
             return self._upstream.list_tasks(request.offset, request.limit, life_cycle=life_cycle)
 
         return fetch
+
+    def _tasks_rejected(self, reasons: Counter[str]) -> None:
+        self._observer.rejected({"task": reasons.total()})
 
     def _finish(self, cycle: Cycle, seconds: float) -> None:
         cycle.ended = self._clocks.epoch()

@@ -8,16 +8,15 @@ Formatting and escaping are prometheus_client's, byte for byte, labels in alphab
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
 
 from prometheus_client.utils import floatToGoString
 
 from exporter.catalog import TASK_LABELS, TASK_METRICS, MetricType, TaskMetric
+from exporter.negotiation import Format
 from exporter.state import TaskState
 
-Format = Literal["text", "openmetrics"]
-FORMATS: tuple[Format, ...] = ("text", "openmetrics")
-END = {"text": b"", "openmetrics": b"# EOF\n"}
+END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
+"""What ends a body of each format."""
 
 Chunks = tuple[bytes, ...]
 """The lines of one task, one item for each of TASK_METRICS; empty where a family has no sample of it."""
@@ -35,7 +34,7 @@ def render_task(state: TaskState) -> Chunks:
 
 def render_header(name: str, kind: MetricType, text: str, form: Format) -> bytes:
     """Return a family's HELP and TYPE lines; `text` has no backslash, newline or quote."""
-    family = name.removesuffix("_total") if form == "openmetrics" and kind == "counter" else name
+    family = name.removesuffix("_total") if form is Format.OPENMETRICS and kind == "counter" else name
     return f"# HELP {family} {text}\n# TYPE {family} {kind}\n".encode()
 
 

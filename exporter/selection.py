@@ -19,6 +19,9 @@ class Shard:
     index: int = 0
     count: int = 1
 
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
     def holds(self, project: str, task_id: str) -> bool:
         """Whether the task belongs here: rendezvous hashing, so that another count moves few tasks."""
         return self.count == 1 or _shard_of(self.count, project, task_id) == self.index

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporter.details import RunDetails
+from exporter.errors import ApiError
 from exporter.history import RUN_STATUSES, History
 from exporter.records import Schedule, Task
 
@@ -43,7 +44,7 @@ class TaskState:
     counts: Counts = Counts()
     last_poll: float | None = None
     poll_ok: bool | None = None
-    poll_error: str = ""
+    poll_error: ApiError | None = None
 
     @property
     def task_type(self) -> str:

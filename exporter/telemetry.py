@@ -12,7 +12,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from exporter import catalog
 from exporter.catalog import ExporterMetric
-from exporter.rendering import END, Format
+from exporter.negotiation import Format
+from exporter.rendering import END
 
 
 class Telemetry:
@@ -42,10 +43,10 @@ class Telemetry:
 
     def render(self, form: Format) -> bytes:
         """Return the metrics in the exposition format, without its end."""
-        if form == "text":
+        if form is Format.TEXT:
             return text_format.generate_latest(self._registry)
         body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
-        return body.removesuffix(END["openmetrics"])
+        return body.removesuffix(END[form])
 
     def forget_project(self, project: str) -> None:
         """Drop every series of a project that is no longer configured."""

@@ -170,21 +170,21 @@ class TrackedTask:
             found=True,
         )
         self._memory = expectation.observe(self._memory, now=now, last_start=self._last_start)
-        self._set(now, found=True, counts=self._met.counts, last_poll=now, poll_ok=True, poll_error="")
+        self._set(now, found=True, counts=self._met.counts, last_poll=now, poll_ok=True, poll_error=None)
 
     def records_failed(self, error: ApiError, *, now: float, moment: float) -> None:
         """Its records could not be read: what is known stays, and the next attempt comes later each time."""
         self._failures += 1
         wait = max(polling.back_off(self._failures, self._config.polling), error.retry_after or 0.0)
         self._progress = replace(self._progress, retry_at=moment + wait)
-        self._set(now, poll_ok=False, poll_error=str(error))
+        self._set(now, poll_ok=False, poll_error=error)
 
     def missing(self, *, now: float, moment: float) -> None:
         """Upstream says that it does not exist."""
         self._forget()
         self._failures = 0
         self._progress = replace(self._progress, read_at=moment, read_entry=None, retry_at=None, found=False)
-        self._set(now, found=False, poll_ok=True, poll_error="")
+        self._set(now, found=False, poll_ok=True, poll_error=None)
 
     def retry_now(self, moment: float) -> None:
         """Upstream has recovered: end the back-off."""

@@ -1,0 +1,75 @@
+"""The command `workspace-exporter`: its commands, and what an error looks like from outside.
+
+Exit codes: 0 good, 1 the check or the operation failed, 2 usage or configuration error with one line on
+stderr that says where and why. Never a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+import click
+
+from exporter import __version__
+from exporter.cli.check import check_config
+from exporter.cli.health import healthcheck
+from exporter.cli.play import demo, simulate
+from exporter.cli.run import run
+from exporter.cli.wiring import revision
+from exporter.errors import ConfigError, ExporterError
+
+_SIGINT = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(
+    __version__,
+    prog_name="workspace-exporter",
+    message=f"%(prog)s, version %(version)s (revision: {revision()}, Python {platform.python_version()})",
+)
+def cli() -> None:
+    """Prometheus exporter for the scheduled tasks of Huawei Cloud Workspace desktops.
+
+    It tells when a scheduled task failed, failed in part, was skipped, got stuck, or silently never ran.
+    See it at once, without credentials: workspace-exporter demo
+    """
+
+
+for command in (run, check_config, simulate, demo, healthcheck):
+    cli.add_command(command)
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; returns its exit code."""
+    try:
+        code = cli.main(arguments, prog_name="workspace-exporter", standalone_mode=False)
+    except (click.UsageError, ConfigError) as error:
+        return _fail(_usage(error) if isinstance(error, click.UsageError) else str(error), 2)
+    except (click.ClickException, ExporterError) as error:
+        return _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), 1)
+    except click.Abort:
+        return _SIGINT
+    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def entry_point() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _usage(error: click.UsageError) -> str:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return "a command is missing; see workspace-exporter --help"
+    command = error.ctx.command_path.removeprefix("workspace-exporter").strip() if error.ctx else ""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{command}: {message}" if command else message
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"workspace-exporter: {' '.join(message.split())}", err=True)
+    return code

@@ -1,0 +1,43 @@
+"""How the parts are put together, once for all commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+from exporter import __version__
+from exporter.cli.daemon import Daemon
+from exporter.client import Client
+from exporter.clientfactory import build_client
+from exporter.config import Config, Project
+from exporter.exchange import Observer
+from exporter.poller import Clocks
+from exporter.selection import Shard
+from exporter.telemetry import Telemetry
+from exporter.timestamps import parse_zone
+
+SYSTEM_CLOCKS = Clocks(epoch=time.time, monotonic=time.monotonic, sleep=asyncio.sleep)
+
+
+def revision() -> str:
+    """The source revision that this was built from, where the build said it."""
+    return os.environ.get("WORKSPACE_EXPORTER_REVISION", "unknown")
+
+
+def client_of(project: Project, config: Config, observer: Observer) -> Client:
+    """Return the client of a project."""
+    return build_client(project, config.polling, zone=parse_zone(config.time_zone), observer=observer)
+
+
+def build_daemon(config: Config, read_config: Callable[[], Config], shard: Shard) -> Daemon:
+    """Return the daemon for a configuration; `read_config` reads the file anew for a reload."""
+    return Daemon(
+        config,
+        read_config=read_config,
+        build_client=client_of,
+        telemetry=Telemetry(__version__, revision()),
+        clocks=SYSTEM_CLOCKS,
+        shard=shard,
+    )
