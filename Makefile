@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 APT    := prometheus prometheus-alertmanager chromium
-SOURCES := exporter tests benchmarks
+SOURCES := exporter tests benchmarks tools
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench lock docs clean system-packages
@@ -36,7 +36,7 @@ bench: $(VENV)/.dev ## measure; prints a table and writes benchmarks/latest.json
 	@$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.dev ## write the generated documents anew
-	@$(BIN)/python -m exporter.cli.documents
+	@$(BIN)/python -m tools.documents
 
 lock: $(VENV)/.runtime ## resolve the dependencies anew (needs uv: pip install uv)
 	@for f in "pyproject.toml -o requirements/runtime.txt" \

@@ -265,7 +265,10 @@ TASK_METRICS: tuple[TaskMetric, ...] = (
     ),
 )
 
-LAST_POLL = [metric.name for metric in TASK_METRICS].index("workspace_task_last_poll_timestamp_seconds")
+_PLACES = {metric.name: place for place, metric in enumerate(TASK_METRICS)}
+FOUND = _PLACES["workspace_task_found"]
+"""The one family that a task has which does not exist upstream; its place in TASK_METRICS."""
+LAST_POLL = _PLACES["workspace_task_last_poll_timestamp_seconds"]
 """The one family that changes for every task in every cycle; its place in TASK_METRICS."""
 
 POLL_SUCCESS = ExporterMetric(

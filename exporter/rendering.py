@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.catalog import TASK_LABELS, TASK_METRICS, MetricType, TaskMetric
+from exporter.catalog import FOUND, TASK_LABELS, TASK_METRICS, MetricType, TaskMetric
 from exporter.negotiation import Format
 from exporter.state import TaskState
 
@@ -23,13 +23,14 @@ Chunks = tuple[bytes, ...]
 
 
 def render_task(state: TaskState) -> Chunks:
-    """Return the task's lines, family by family."""
+    """Return the task's lines, family by family; of a task that does not exist, only that it does not."""
     shared = {
         label: f'{label}="{escape(value)}"'
         for label, value in zip(TASK_LABELS, (state.project, state.task_id, state.name), strict=True)
     }
     plain = "{" + ",".join(shared[label] for label in TASK_LABELS) + "}"
-    return tuple(_render(metric, state, shared, plain) for metric in TASK_METRICS)
+    shown = TASK_METRICS if state.found is not False else (TASK_METRICS[FOUND],)
+    return tuple(_render(metric, state, shared, plain) if metric in shown else b"" for metric in TASK_METRICS)
 
 
 def render_header(name: str, kind: MetricType, text: str, form: Format) -> bytes:

@@ -1,1 +1,1 @@
-"""Small programs of the workshop; none of them is installed."""
+"""What writes the generated files of the repository; not part of the product."""
