@@ -42,6 +42,7 @@ RUN find /usr -depth \( -name pip -o -name 'pip[0-9]*' -o -name 'pip-*' -o -name
 COPY --from=build /opt/workspace-exporter /opt/workspace-exporter
 
 ENV PATH=/opt/workspace-exporter/bin:$PATH \
+    WORKSPACE_EXPORTER_REVISION=${REVISION} \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /
 USER 65532:65532

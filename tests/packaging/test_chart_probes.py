@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.packaging.chart import Manifest, defaults, rendered, template
+from tests.packaging.chart import Manifest, defaults, rendered, template, values_of
 
 pytestmark = pytest.mark.real
 
@@ -64,7 +64,6 @@ def test_probes_name_a_port_that_the_container_has() -> None:
     [
         ("", "http://we-workspace-exporter.desktops:10068/-/ready"),
         ("network-policy", "http://we-workspace-exporter.desktops:80/-/ready"),
-        ("web-tls", "https://we-workspace-exporter.desktops:10068/-/ready"),
     ],
 )
 def test_the_helm_test_asks_the_service(name: str, url: str) -> None:
@@ -73,15 +72,19 @@ def test_the_helm_test_asks_the_service(name: str, url: str) -> None:
     assert container["args"] == ["healthcheck", f"--url={url}"]
 
 
-def test_the_helm_test_checks_the_files_where_it_has_no_certificate() -> None:
-    """With client certificates, the test's pod mounts what the exporter does and checks the configuration."""
-    release = rendered("web-mutual-tls")
+@pytest.mark.parametrize("name", ["web-tls", "web-mutual-tls"])
+def test_the_helm_test_checks_the_files_where_it_knows_no_certificate(name: str) -> None:
+    """With TLS, the test's pod mounts what the exporter does and checks the configuration."""
+    release = rendered(name)
     (container,) = release.test["spec"]["containers"]
     assert container["args"] == ["check-config", "/etc/workspace-exporter/config/config.yml"]
     assert container["volumeMounts"] == release.container["volumeMounts"]
     assert release.test["spec"]["volumes"] == release.pod["volumes"]
 
 
-def test_the_helm_test_can_be_left_out() -> None:
-    """`tests.enabled: false` renders no pod."""
-    assert not [item for item in rendered("pod").objects if item["kind"] == "Pod"]
+@pytest.mark.parametrize(
+    "values", [{"tests": {"enabled": False}}, values_of("web-tls") | {"demo": {"enabled": True}}]
+)
+def test_the_helm_test_can_be_left_out(values: Manifest) -> None:
+    """`tests.enabled: false` renders no pod, nor does a demo behind TLS, which has nothing to check."""
+    assert not [item for item in template(values).objects if item["kind"] == "Pod"]

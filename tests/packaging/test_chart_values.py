@@ -26,7 +26,7 @@ def resolved(schema: Manifest) -> Manifest:
 
 
 def leaves(schema: Manifest, values: Manifest, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each value that the chart owns, by path: closed objects are walked into, anything else is a leaf."""
+    """Yield each value that the chart owns, by path: closed objects are walked into, others are leaves."""
     for name, value in values.items():
         inner = resolved(schema["properties"][name])
         if inner.get("additionalProperties") is False and value:
@@ -105,7 +105,7 @@ def test_artifact_hub_annotations_are_yaml_where_they_should_be() -> None:
     ("copy", "source"), [("rules.yml", "prometheus/rules.yml"), ("dashboard.json", "grafana/dashboard.json")]
 )
 def test_the_charts_files_are_the_examples(copy: str, source: str) -> None:
-    """The real helm cannot read outside the chart, so it holds copies; `make sync-chart` brings them up to date."""
+    """Helm cannot read outside the chart, so it holds copies; `make sync-chart` brings them up to date."""
     assert (CHART / "files" / copy).read_bytes() == (EXAMPLES / source).read_bytes()
 
 

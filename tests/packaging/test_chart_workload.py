@@ -40,7 +40,7 @@ def mounts(release: Rendered) -> dict[str, Manifest]:
 
 
 def test_defaults_run_one_deployment() -> None:
-    """With no values at all there is a Deployment of one pod that runs the daemon with an empty configuration."""
+    """With no values at all, a Deployment of one pod runs the daemon with an empty configuration."""
     release = defaults()
     assert release.one("Deployment")["spec"]["replicas"] == 1
     assert not release.all("StatefulSet")
@@ -144,7 +144,7 @@ def test_the_standard_sees_a_violation(change: Manifest, control: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in VALUES if "config" in values_of(name)])
 def test_the_configuration_arrives_as_it_was_written(name: str) -> None:
-    """Texts that look like numbers, times or truth values stay texts; the exporter reads the tree of the values."""
+    """Texts that look like numbers, times or truth values stay texts; the exporter reads the values' tree."""
     text = rendered(name).named("ConfigMap", "we-workspace-exporter")["data"]["config.yml"]
     written = values_of(name)["config"]
     assert yamltext.load(text) == written
@@ -208,9 +208,10 @@ def test_the_demo_needs_no_files() -> None:
     release = template(values_of("everything") | {"demo": {"enabled": True}})
     assert release.container["args"][0] == "demo"
     assert not release.all("StatefulSet")
-    assert not release.all("Secret")
-    assert "volumeMounts" not in release.container
-    assert "volumes" not in release.pod
+    assert set(mounts(release)) == {"/etc/workspace-exporter/web", "/etc/workspace-exporter/tls"}
+    assert "--web.config.file=/etc/workspace-exporter/web/web.yml" in release.container["args"]
+    assert not [text for text in release.container["args"] if text.startswith(("--config.file", "--shard"))]
+    assert "volumes" not in rendered("demo").pod
     assert {item["metadata"]["name"] for item in release.all("ConfigMap")} == {
         "we-workspace-exporter-dashboard",
         "extra",
@@ -226,7 +227,7 @@ def test_the_demo_needs_no_files() -> None:
     ],
 )
 def test_the_image_is_named_by_tag_or_digest(image: Manifest, expected: str) -> None:
-    """The digest wins over the tag, the tag over the chart's appVersion; the helm test runs the same image."""
+    """The digest wins over the tag, the tag over appVersion; the helm test runs the same image."""
     release = template({"image": image})
     assert release.container["image"] == expected
     assert release.test["spec"]["containers"][0]["image"] == expected

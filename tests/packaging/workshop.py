@@ -19,7 +19,7 @@ FETCHED = ROOT / ".cache" / "bin"
 
 
 def program(name: str) -> str:
-    """Return the path of a real program: one that the workshop fetched, or installed with this Python, or any."""
+    """Return the path of a real program: the workshop's own, one of this Python's, or any on the PATH."""
     for folder in (FETCHED, Path(sys.executable).parent):
         if os.access(folder / name, os.X_OK):
             return str(folder / name)
@@ -27,7 +27,7 @@ def program(name: str) -> str:
 
 
 def module(name: str) -> Any:
-    """Return a module that only the packaging tests need; skip, or fail when `CI` is set, where it is missing."""
+    """Return a module of the packaging tests; where it is missing, skip, or fail when `CI` is set."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:

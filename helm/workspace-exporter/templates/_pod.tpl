@@ -1,10 +1,13 @@
 {{- define "workspace-exporter.args" -}}
 {{- if .Values.demo.enabled }}
 - demo
-- --web.listen-address=:{{ .Values.containerPort }}
 {{- else }}
 - run
 - --config.file=/etc/workspace-exporter/config/config.yml
+{{- if gt (int .Values.shards) 1 }}
+- --shard=$(POD_NAME)/{{ int .Values.shards }}
+{{- end }}
+{{- end }}
 - --web.listen-address=:{{ .Values.containerPort }}
 - --web.telemetry-path={{ .Values.web.telemetryPath }}
 {{- if .Values.webConfig }}
@@ -13,12 +16,8 @@
 {{- if .Values.web.enableLifecycle }}
 - --web.enable-lifecycle
 {{- end }}
-{{- if gt (int .Values.shards) 1 }}
-- --shard=$(POD_NAME)/{{ int .Values.shards }}
-{{- end }}
 - --log.level={{ .Values.log.level }}
 - --log.format={{ .Values.log.format }}
-{{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
@@ -49,6 +48,7 @@ The files that the command reads; the helm test mounts the same.
   mountPath: /etc/workspace-exporter/secrets
   readOnly: true
 {{- end }}
+{{- end }}
 {{- if .Values.webConfig }}
 - name: web
   mountPath: /etc/workspace-exporter/web
@@ -58,7 +58,6 @@ The files that the command reads; the helm test mounts the same.
 - name: tls
   mountPath: /etc/workspace-exporter/tls
   readOnly: true
-{{- end }}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
@@ -77,6 +76,7 @@ The files that the command reads; the helm test mounts the same.
     secretName: {{ . }}
     defaultMode: 0440
 {{- end }}
+{{- end }}
 {{- if .Values.webConfig }}
 - name: web
   secret:
@@ -88,7 +88,6 @@ The files that the command reads; the helm test mounts the same.
   secret:
     secretName: {{ . }}
     defaultMode: 0440
-{{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}

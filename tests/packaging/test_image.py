@@ -1,0 +1,108 @@
+"""The image, really built, and really run: read-only, as a user that is in no passwd file."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import exporter
+from tests.packaging.image import Image, built
+
+pytestmark = pytest.mark.real
+
+HOME = "opt/workspace-exporter"
+TREE_MEBIBYTES = 75
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    """The image, built once for this file."""
+    with built() as found:
+        yield found
+
+
+def names(image: Image, *folders: str) -> set[str]:
+    """Return the names of all files below folders of the image."""
+    return {path.name for folder in folders for path in (image.tree / folder).rglob("*")}
+
+
+def test_it_runs_read_only_as_a_numeric_user(image: Image) -> None:
+    """With a read-only root and a user without name or home, the command answers."""
+    assert image.config["User"] == "65532:65532"
+    assert "65532" not in (image.tree / "etc/passwd").read_text(encoding="utf-8")
+    done = image.run("--version")
+    assert done.returncode == 0, done.stderr
+    assert exporter.__version__ in done.stdout
+    assert done.stderr == ""
+
+
+def test_without_a_configuration_it_says_so(image: Image) -> None:
+    """Started as it is, it ends with exit code 2 and one line that names the missing file."""
+    done = image.run()
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "/etc/workspace-exporter/config.yml" in line
+
+
+def test_a_mounted_configuration_is_checked(image: Image, tmp_path: Path) -> None:
+    """A configuration that only root may write is read from where the image looks for it."""
+    (tmp_path / "config.yml").write_text("projects: []\n", encoding="utf-8")
+    tmp_path.chmod(0o755)
+    arguments = ["check-config", "/etc/workspace-exporter/config.yml"]
+    done = image.run(*arguments, volumes={tmp_path: "/etc/workspace-exporter"})
+    assert done.returncode == 2
+    assert "projects" in done.stderr
+
+
+def test_the_last_stage_has_neither_installers_nor_compilers(image: Image) -> None:
+    """No pip, setuptools, wheel or ensurepip, and no compiler, anywhere in the file system."""
+    found = names(image, "usr", "opt", "root", "home")
+    assert not found & {"pip", "pip3", "ensurepip", "setuptools", "wheel", "pkg_resources", "easy_install"}
+    assert not [name for name in found if name.startswith(("pip-", "setuptools-", "wheel-"))]
+    programs = names(image, "usr/bin", "usr/sbin", "usr/local/bin")
+    assert "python3" in programs
+    assert not programs & {"gcc", "cc", "g++", "clang", "make", "ld", "as"}
+    assert not (image.tree / "build").exists()
+    assert not (image.tree / "tools").exists()
+
+
+def test_only_root_could_change_the_code(image: Image) -> None:
+    """Nothing of the installed tree belongs to the running user or may be written by it."""
+    found = [path for path in (image.tree / HOME).rglob("*") if not path.is_symlink()]
+    assert len(found) > 500
+    for path in found:
+        state = path.stat()
+        assert (state.st_uid, state.st_gid) == (0, 0)
+        assert not state.st_mode & 0o022
+        assert state.st_mode & 0o004
+
+
+def test_the_installed_tree_is_small(image: Image) -> None:
+    """What the image adds to its base is stated in docs/install.md and held here."""
+    size = sum(path.lstat().st_size for path in (image.tree / HOME).rglob("*") if path.is_file())
+    assert size < TREE_MEBIBYTES * 2**20, f"{size / 2**20:.1f} MiB"
+
+
+def test_time_zones_do_not_depend_on_the_base(image: Image) -> None:
+    """The zones are those of the locked package, also where the system has none."""
+    program = "import zoneinfo; zoneinfo.reset_tzpath(()); print(zoneinfo.ZoneInfo('Asia/Shanghai'))"
+    command = image.command("-c", program)
+    command[command.index("workspace-exporter")] = f"/{HOME}/bin/python"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Asia/Shanghai\n"), done.stderr
+
+
+def test_the_configuration_of_the_image(image: Image) -> None:
+    """Entry point, arguments, port, health check and labels are in the built image."""
+    config = image.config
+    assert config["Entrypoint"] == ["workspace-exporter"]
+    assert config["Cmd"] == ["run", "--config.file=/etc/workspace-exporter/config.yml"]
+    assert list(config["ExposedPorts"]) == ["10068/tcp"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "workspace-exporter", "healthcheck"]
+    prefix = "org.opencontainers.image."
+    assert config["Labels"][f"{prefix}version"] == exporter.__version__
+    assert config["Labels"][f"{prefix}revision"] == "0123abc"
+    assert "revision: 0123abc" in image.run("--version").stdout
