@@ -1,0 +1,1 @@
+"""The real programs together: simulator, exporter, Prometheus, Alertmanager, and a receiver of pages."""
