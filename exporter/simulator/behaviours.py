@@ -32,6 +32,8 @@ REASONS: Mapping[str, str] = {**FAILED_REASONS, **SKIPPED_REASONS}
 
 MAX_EARLY_SECONDS = 30
 """No run starts earlier than this before it is due."""
+MAX_LATE_SECONDS = 600
+"""No run starts later than this after it is due."""
 STUCK_SECONDS = 8 * 3600
 
 
@@ -165,7 +167,7 @@ def _slow(dice: Dice, desktops: int, _due: int) -> Outcome:
 
 
 def _late(dice: Dice, desktops: int, _due: int) -> Outcome:
-    return Outcome(success=desktops, lateness=dice.between(240, 600), duration=_duration(dice))
+    return Outcome(success=desktops, lateness=dice.between(240, MAX_LATE_SECONDS), duration=_duration(dice))
 
 
 def _early(dice: Dice, desktops: int, _due: int) -> Outcome:

@@ -103,7 +103,7 @@ class _Cast:
         plan = plans.daily(_wall_time(now + offset, zone), zone)
         task_id = self._add(plan, name)
         if since:
-            self._world.behave(task_id, since, now - days * plans.SECONDS_A_DAY)
+            self._world.behave(task_id, since, now - min(days, self._history_days) * plans.SECONDS_A_DAY)
         if then:
             self._world.behave(task_id, then, now)
         return task_id

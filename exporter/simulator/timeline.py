@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from exporter.simulator.behaviours import MAX_EARLY_SECONDS, Behaviour, Outcome
+from exporter.simulator.behaviours import MAX_EARLY_SECONDS, MAX_LATE_SECONDS, Behaviour, Outcome
 from exporter.simulator.dice import Dice, identifier
 from exporter.simulator.plan import SECONDS_A_DAY, Plan, next_after
 from exporter.simulator.runs import Run
@@ -22,7 +22,7 @@ from exporter.simulator.runs import Run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_RECENT_DAYS = (2, 9)
+_RECENT_DAYS = (0.25, 2, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,16 @@ class Timeline:
         """Return the finished run with the newest start.
 
         Lists ask this of every task, most of whose records nobody ever reads: as long as nothing was
-        generated or scripted, the last days suffice.
+        generated or scripted, the last days suffice. A run that starts within the longest lateness of their
+        begin could have been overtaken by one that was due before.
         """
         if not self._starts and not self._settled:
             for days in _RECENT_DAYS:
-                recent = [run for run in self._recent(now - days * SECONDS_A_DAY, now) if run.finished(now)]
-                if recent:
-                    return max(recent, key=_start)
+                since = now - days * SECONDS_A_DAY
+                recent = [run for run in self._recent(since, now) if run.finished(now)]
+                newest = max(recent, key=_start, default=None)
+                if newest is not None and newest.start > since + MAX_LATE_SECONDS:
+                    return newest
         return next((run for run in self.newest_first(now) if run.finished(now)), None)
 
     def upcoming(self, now: float) -> int | None:
