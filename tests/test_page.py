@@ -211,8 +211,14 @@ def test_nothing_is_inline() -> None:
     assert not re.search(r"<style|\sstyle=|<[^>]*\son\w+=", page)
 
 
+_MARKUP = st.sampled_from(
+    ["<script>", "<tr>", "</tr>", "<img src=x>", '"', "'", "&lt;", ">", "{{", "]]>", "-->"]
+)
+_HOSTILE = st.lists(_MARKUP, max_size=12).map("".join) | st.text(st.characters(codec=None), max_size=400)
+
+
 @settings(deadline=None, max_examples=60)
-@given(st.text(st.characters(codec=None), max_size=400))
+@given(_HOSTILE)
 def test_no_text_of_upstream_breaks_the_page(text: str) -> None:
     """Whatever a name, code, reason or error is, the same elements stand on the page, and it is UTF-8."""
     run = RunView(
