@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.viewjson import CHUNK, encode, to_json
@@ -141,6 +141,7 @@ def test_a_time_beyond_the_calendar_is_null() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())))
+@example("\ud800")
 def test_any_text_of_upstream_becomes_utf_8(text: str) -> None:
     """Lone surrogates, controls, markup: always JSON in UTF-8, and nothing else is altered."""
     overview = replace(MINIMAL, tasks=(replace(MINIMAL.tasks[0], name=text, reasons=(text,)),))
