@@ -18,13 +18,17 @@ FOLDER = Path("/etc/exporter")
 HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"
 TLS = "tls_server_config: {cert_file: server.crt, key_file: /keys/server.key%s}"
 
+EMPTY = "{http_server_config: {headers: }, basic_auth_users: }"
+
 
 def parse(text: str) -> WebConfig:
     """Parse as if from a file in FOLDER."""
     return parse_web_config(text, FOLDER)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "tls_server_config:", "tls_server_config: {}"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "{}", "tls_server_config:", "tls_server_config: {}", EMPTY]
+)
 def test_an_empty_file_asks_for_nothing(text: str) -> None:
     """An empty file, or an empty section, is valid: no TLS, no passwords, no headers."""
     config = parse(text)
