@@ -139,7 +139,7 @@ class _Endpoint:
             headers["content-length"] = str(len(body))
         else:
             chunks = sabotage.chunks(fault, body)
-            headers |= sabotage.headers(fault)
+            headers |= sabotage.headers(fault, body)
         await send({"type": "http.response.start", "status": answer.status, "headers": _encoded(headers)})
         for seconds, chunk in chunks:
             if await self._gone(seconds, receive):
@@ -167,6 +167,7 @@ class _Endpoint:
         finally:
             pause.cancel()
             departure.cancel()
+            await asyncio.wait({pause, departure})
         return pause not in done
 
 

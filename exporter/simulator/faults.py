@@ -22,6 +22,7 @@ slow            the answer comes after VALUE seconds (2s)
 trickle         the body comes in drops over VALUE seconds (5s)
 stall-body      half the body comes, the rest after VALUE seconds (60s)
 truncated       the body ends in the middle of its JSON
+cut             the connection ends in the middle of the body
 types           fields of the rows have the wrong types
 envelope        the list is a text, total_count a word
 deep            the list is nested VALUE deep (100000)
@@ -233,6 +234,7 @@ _FAULTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "trickle": ("5s", _seconds),
     "stall-body": ("60s", _seconds),
     "truncated": ("", _check_nothing),
+    "cut": ("", _check_nothing),
     "types": ("", _check_nothing),
     "envelope": ("", _check_nothing),
     "deep": ("100000", _size),

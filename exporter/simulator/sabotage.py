@@ -79,7 +79,7 @@ def chunks(fault: Fault, body: bytes) -> Iterator[Chunk]:
     """Yield the body as it goes over the wire."""
     half = len(body) // 2
     match fault.name:
-        case "truncated":
+        case "truncated" | "cut":
             yield 0.0, body[:half]
         case "stall-body":
             yield 0.0, body[:half]
@@ -97,8 +97,13 @@ def chunks(fault: Fault, body: bytes) -> Iterator[Chunk]:
             yield 0.0, body
 
 
-def headers(fault: Fault) -> Mapping[str, str]:
-    """Return the headers that belong to the body that `chunks` makes."""
+def headers(fault: Fault, body: bytes) -> Mapping[str, str]:
+    """Return the headers that belong to what `chunks` makes of the body.
+
+    A body that is cut announces its whole length: the server can then only end the connection.
+    """
+    if fault.name == "cut":
+        return {"Content-Length": str(len(body))}
     return {"Content-Encoding": "gzip"} if fault.name == "bomb" else {}
 
 

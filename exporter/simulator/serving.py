@@ -3,60 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
+from exporter.simulator.http1 import Connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
-_POLL_SECONDS = 0.02
-_START_SECONDS = 10.0
+_BACKLOG = 1024
 
 
 @asynccontextmanager
-async def serving(app: Starlette, host: str = "127.0.0.1", port: int = 10070) -> AsyncIterator[str]:
-    """Serve the application as long as the block lasts; yields its URL once it accepts connections.
+async def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 10070) -> AsyncIterator[str]:
+    """Serve the application as long as the block lasts; yields its URL, with the real port for port 0.
 
     Requests that are under way at the end are cut off.
 
     Raises:
         OSError: the address cannot be used.
-        TimeoutError: nothing listens after ten seconds.
 
     """
-    await _check_free(host, port)
-    server = Server(
-        app, host, port, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, log_enabled=False
-    )
-    task = asyncio.create_task(server.serve())
+    connections: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(Connection(app, reader, writer).run())
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+
+    server = await asyncio.start_server(accept, host, port, backlog=_BACKLOG)
     try:
-        await asyncio.wait_for(_listening(task, host, port), _START_SECONDS)
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        bound = server.sockets[0].getsockname()[1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{bound}"
     finally:
-        server.stop()  # type: ignore[no-untyped-call]
-        with suppress(TimeoutError):
-            await task
-
-
-async def _check_free(host: str, port: int) -> None:
-    """Fail now where the address is taken or wrong: the server itself would share a taken port."""
-    probe = await asyncio.start_server(lambda *_: None, host, port)
-    probe.close()
-    await probe.wait_closed()
-
-
-async def _listening(task: asyncio.Task[None], host: str, port: int) -> None:
-    while not task.done():
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection(host, port)
-            writer.close()
-            await writer.wait_closed()
-            return
-        await asyncio.sleep(_POLL_SECONDS)
-    await task
-    raise OSError(f"the server at {host}:{port} ended at once")
+        server.close()
+        under_way = list(connections)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await server.wait_closed()

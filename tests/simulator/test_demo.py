@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import islice
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator.demo import ZONES, build_world, demo_world
+from exporter.simulator.options import Options
+from exporter.simulator.pages import record_page
+from exporter.simulator.wire import task_row
 from exporter.simulator.world import World
 from tests.simulator.client import DAY, NOW
 
@@ -96,3 +100,26 @@ def test_a_crowd_to_measure_with() -> None:
     assert len(counts) == 20
     assert all(count == pytest.approx(100, abs=1) for count in counts)
     assert {verdict for _, verdict in world.ledger(NOW).run_totals()} == {"partial"}
+
+
+def test_a_crowd_takes_little_memory() -> None:
+    """A task with a hundred records that have all been read costs less than six kilobytes."""
+    options, tasks = Options(), 300
+    _read_all(build_world(5, NOW, records=100), options)  # what is shared by all is there now
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        world = build_world(tasks, NOW, records=100)
+        _read_all(world, options)
+        spent = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(world.tasks(NOW)) == tasks
+    assert spent / tasks < 6000
+
+
+def _read_all(world: World, options: Options) -> None:
+    for task in world.tasks(NOW):
+        runs, total = record_page(task, NOW, options, 0, 100)
+        assert len(runs) == total
+        task_row(task, NOW, options)

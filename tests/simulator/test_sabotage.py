@@ -98,7 +98,8 @@ def _chunks(text: str) -> list[tuple[float, bytes]]:
 def test_bodies_on_their_way() -> None:
     """Whole, cut, held back in the middle, in drops."""
     assert _chunks("slow") == [(0.0, _BODY)]
-    assert _chunks("truncated") == [(0.0, _BODY[: len(_BODY) // 2])]
+    assert _chunks("truncated") == _chunks("cut") == [(0.0, _BODY[: len(_BODY) // 2])]
+    assert sabotage.headers(_fault("cut"), _BODY) == {"Content-Length": str(len(_BODY))}
     held = _chunks("stall-body=8s")
     assert [seconds for seconds, _ in held] == [0.0, 8.0]
     assert b"".join(chunk for _, chunk in held) == _BODY
@@ -123,5 +124,5 @@ def test_a_bomb_is_small_until_it_is_unpacked() -> None:
     unpacked = gzip.decompress(packed)
     assert len(unpacked) == 8 * 2**20
     assert json.loads(unpacked) == json.loads(_BODY)
-    assert sabotage.headers(_fault("bomb")) == {"Content-Encoding": "gzip"}
-    assert sabotage.headers(_fault("huge")) == {}
+    assert sabotage.headers(_fault("bomb"), _BODY) == {"Content-Encoding": "gzip"}
+    assert sabotage.headers(_fault("huge"), _BODY) == {}

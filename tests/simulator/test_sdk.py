@@ -24,7 +24,6 @@ from exporter.simulator.planting import PlantedRun
 from exporter.simulator.serving import serving
 from exporter.simulator.world import World
 from tests.simulator.client import ACCOUNT
-from tests.simulator.test_serving import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +56,7 @@ class _Planted:
 
     async def use(self, work: Callable[[str], None]) -> None:
         """Serve the world on a free port while a thread works with its URL."""
-        async with serving(self.app, port=free_port()) as url:
+        async with serving(self.app, port=0) as url:
             await asyncio.to_thread(work, url)
 
 

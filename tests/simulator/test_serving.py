@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from granian.errors import FatalError
-from starlette.applications import Starlette
 
 from exporter.simulator.app import create_app
-from exporter.simulator.serving import _listening, serving
+from exporter.simulator.serving import serving
 from exporter.simulator.world import World
 from tests.simulator.client import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from exporter.simulator.service import Service
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _in_flight(service: Service, wanted: int) -> None:
@@ -43,7 +30,7 @@ async def _in_flight(service: Service, wanted: int) -> None:
 async def test_it_answers_while_the_block_lasts() -> None:
     """Requests arrive over TCP; afterwards nobody listens."""
     world = World()
-    async with serving(create_app(world), port=free_port()) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serving(create_app(world), port=0) as url, httpx.AsyncClient(base_url=url) as client:
         headers = {"X-Auth-Token": ACCOUNT.token}
         query = {"offset": "0", "limit": "1"}
         path = f"/v2/{world.project.id}/scheduled-tasks"
@@ -59,7 +46,7 @@ async def test_a_client_that_gives_up_is_let_go() -> None:
     """A stalled answer does not outlive its reader, and the end of the block cuts off what is under way."""
     app = create_app(World(), faults="timeout=60s@all")
     service: Service = app.state.service
-    async with serving(app, port=free_port()) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serving(app, port=0) as url, httpx.AsyncClient(base_url=url) as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.get("/v3/projects", timeout=0.2)
         await _in_flight(service, 0)
@@ -67,6 +54,19 @@ async def test_a_client_that_gives_up_is_let_go() -> None:
         await _in_flight(service, 1)
     with pytest.raises(httpx.TransportError):
         await stalled
+
+
+async def test_a_body_that_is_cut_ends_the_connection() -> None:
+    """The client sees that it did not get everything; the next request is answered on a new connection."""
+    app = create_app(World(), faults="cut@projects:x1")
+    headers = {"X-Auth-Token": ACCOUNT.token}
+    async with (
+        serving(app, port=0) as url,
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=5) as client,
+    ):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/v3/projects")
+        assert (await client.get("/v3/projects")).status_code == 200
 
 
 async def test_a_taken_port_is_an_error() -> None:
@@ -77,20 +77,3 @@ async def test_a_taken_port_is_an_error() -> None:
         with pytest.raises(OSError, match="address"):
             async with serving(create_app(World()), port=taken.getsockname()[1]):
                 pass
-
-
-async def test_a_server_that_fails_says_so() -> None:
-    """An application that does not start is an error at once, and so is a server that ends."""
-
-    @asynccontextmanager
-    async def broken(_: Starlette) -> AsyncIterator[None]:
-        raise RuntimeError("no")
-        yield
-
-    with pytest.raises(FatalError):
-        async with serving(Starlette(lifespan=broken), port=free_port()):
-            pass
-    over = asyncio.create_task(asyncio.sleep(0))
-    await over
-    with pytest.raises(OSError, match="ended at once"):
-        await _listening(over, "127.0.0.1", free_port())
