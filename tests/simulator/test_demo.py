@@ -121,5 +121,5 @@ def test_a_crowd_takes_little_memory() -> None:
 def _read_all(world: World, options: Options) -> None:
     for task in world.tasks(NOW):
         runs, total = record_page(task, NOW, options, 0, 100)
-        assert len(runs) == total
+        assert len(runs) == min(total, 100)
         task_row(task, NOW, options)
