@@ -33,7 +33,7 @@ from exporter.state import TaskState
 from exporter.tracking import TrackedTask
 
 Job = Callable[[], Awaitable[None]]
-_LIST_GRACE = 1.0
+_LIST_GRACE = 0.5
 """Seconds after the first list at which the project counts as attempted: a first sweep may take long."""
 _SHOWN_PROBLEMS = 3
 

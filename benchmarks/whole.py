@@ -1,0 +1,186 @@
+"""The real programs over loopback: simulator and exporter as processes of their own."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.endtoend.stack import EXPORTER, eventually, free_port, program
+
+Figures = dict[str, float]
+_TICKS = 100
+_SCRAPES = 60
+_IDLE_SECONDS = 30.0
+_PATIENCE = 600.0
+
+
+def measure(tasks: int, *, interval: str = "5s", refresh: str = "10m") -> Figures:
+    """Return time to ready, first sweep, calls, scrapes, memory, idle CPU and detection delay."""
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as name, _simulator(Path(name), tasks) as cloud:
+        config = _config(Path(name), cloud, interval, refresh)
+        started = time.perf_counter()
+        with _exporter(Path(name), config) as (url, process):
+            eventually(lambda: _status(f"{url}/-/ready") == 200, "readiness", _PATIENCE)
+            figures["time to ready (s)"] = time.perf_counter() - started
+            _first_sweep(url, tasks, figures, started)
+            _calls(cloud, url, figures)
+            figures |= {f"scrape, idle, {kind}": v for kind, v in _scrapes(url, process.pid).items()}
+            figures["memory (MB)"] = _resident(process.pid)
+            cpu, moment = _cpu(process.pid), time.perf_counter()
+            time.sleep(_IDLE_SECONDS)
+            seconds = time.perf_counter() - moment
+            figures["idle CPU (% of one core)"] = (_cpu(process.pid) - cpu) / seconds * 100
+            figures["detection delay (s)"] = _detection(cloud, url)
+    return figures
+
+
+def _first_sweep(url: str, tasks: int, figures: Figures, started: float) -> None:
+    def swept() -> bool:
+        text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
+        return text.count("\nworkspace_task_records{") >= tasks and 'poll_success{project="prod"} 1.0' in text
+
+    eventually(swept, "the first sweep", _PATIENCE)
+    figures["first sweep (s)"] = time.perf_counter() - started
+
+
+def _calls(cloud: str, url: str, figures: Figures) -> None:
+    """Count the simulator's own requests: of the first sweep, then of one steady cycle."""
+    figures["requests of the first sweep"] = _requests(cloud)
+
+    def cycles() -> float:
+        text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
+        found = re.search(r"last_successful_poll_timestamp_seconds\{[^}]*\} (\S+)", text)
+        return float(found[1]) if found else 0.0
+
+    def next_cycle() -> None:
+        before = cycles()
+        eventually(lambda: cycles() > before, "a cycle", _PATIENCE)
+
+    next_cycle()
+    next_cycle()
+    before = _requests(cloud)
+    next_cycle()
+    figures["requests of a steady cycle"] = _requests(cloud) - before
+
+
+def _scrapes(url: str, pid: int) -> dict[str, float]:
+    figures = {}
+    for kind, headers in (
+        ("gzip", {"Accept-Encoding": "gzip"}),
+        ("identity", {"Accept-Encoding": "identity"}),
+    ):
+        with httpx.Client(trust_env=False, timeout=60) as client:
+
+            def scrape(client: httpx.Client = client, headers: dict[str, str] = headers) -> float:
+                started = time.perf_counter()
+                with client.stream("GET", f"{url}/metrics", headers=headers) as answer:
+                    for _ in answer.iter_raw():
+                        pass
+                return time.perf_counter() - started
+
+            scrape()
+            cpu = _cpu(pid)
+            times = sorted(scrape() for _ in range(_SCRAPES))
+            figures[f"{kind}, CPU (s)"] = (_cpu(pid) - cpu) / _SCRAPES
+        figures[f"{kind}, p50 (s)"] = statistics.median(times)
+        figures[f"{kind}, p99 (s)"] = times[-1]
+    return figures
+
+
+def _detection(cloud: str, url: str) -> float:
+    """Seconds from a record that turns FAIL to the sample that says so."""
+    body = {
+        "plan": {
+            "scheduled_type": "DAY",
+            "day_interval": 1,
+            "time_zone": "UTC",
+            "scheduled_time": "00:00:00",
+        },
+        "name": "detection",
+        "history_days": 3,
+    }
+    task = httpx.post(f"{cloud}/simulator/tasks", json=body, trust_env=False).json()["task_id"]
+
+    def metrics() -> str:
+        return httpx.get(f"{url}/metrics", headers={"Accept-Encoding": "gzip"}, trust_env=False).text
+
+    eventually(
+        lambda: f'workspace_task_records{{project="prod",task_id="{task}"' in metrics() or None,
+        "it",
+        _PATIENCE,
+    )
+    started = time.perf_counter()
+    run = {"in": 0, "duration": 0, "status": "FAIL", "success": 0, "failed": 1}
+    httpx.post(f"{cloud}/simulator/tasks/{task}/run", json=run, trust_env=False)
+    shown = re.compile(rf'last_run_status\{{project="prod",status="failed",task_id="{task}"[^\n]* 1\.0')
+    eventually(lambda: shown.search(metrics()), "the failure", _PATIENCE)
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _simulator(folder: Path, tasks: int) -> Iterator[str]:
+    port = free_port()
+    arguments = (*EXPORTER, "simulate", "--listen", f"127.0.0.1:{port}", "--tasks", str(tasks))
+    url = f"http://127.0.0.1:{port}"
+    with program(arguments, folder / "simulator.log"):
+        eventually(lambda: _status(f"{url}/simulator/clock") == 200, "the simulator", _PATIENCE)
+        yield url
+
+
+@contextmanager
+def _exporter(folder: Path, config: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    port = free_port()
+    address = ("--web.listen-address", f"127.0.0.1:{port}")
+    arguments = (*EXPORTER, "run", "--config.file", str(config), *address)
+    with program(arguments, folder / "exporter.log") as process:
+        yield f"http://127.0.0.1:{port}", process
+
+
+def _config(folder: Path, cloud: str, interval: str, refresh: str) -> Path:
+    project: dict[str, Any] = {
+        "name": "prod",
+        "region": "cn-north-4",
+        "endpoint": cloud,
+        "iam_endpoint": cloud,
+    }
+    secret = "demo-secret-key-of-the-simulator-0000001"  # noqa: S105 - the simulator's public key
+    project["auth"] = {"aksk": {"access_key": "DEMOACCESSKEY0000001", "secret_key": secret}}
+    project["discovery"] = {}
+    polling = {"interval": interval, "refresh": refresh, "requests_per_second": 0, "concurrency": 16}
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump({"projects": [project], "polling": polling}), encoding="utf-8")
+    return path
+
+
+def _requests(cloud: str) -> float:
+    tree = httpx.get(f"{cloud}/simulator/requests", trust_env=False).json()
+    return float(tree["total"])
+
+
+def _status(url: str) -> int:
+    try:
+        return httpx.get(url, trust_env=False).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _resident(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else 0.0
