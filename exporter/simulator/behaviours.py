@@ -35,6 +35,8 @@ MAX_EARLY_SECONDS = 30
 MAX_LATE_SECONDS = 600
 """No run starts later than this after it is due."""
 STUCK_SECONDS = 8 * 3600
+LONGEST_SECONDS = STUCK_SECONDS + 3600
+"""No run that is not planted takes longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _skipped(dice: Dice, desktops: int, _due: int) -> Outcome:
 
 
 def _stuck(dice: Dice, desktops: int, _due: int) -> Outcome:
-    duration = STUCK_SECONDS + dice.between(0, 3600)
+    duration = dice.between(STUCK_SECONDS, LONGEST_SECONDS)
     return Outcome(success=desktops, lateness=_lateness(dice), duration=duration)
 
 

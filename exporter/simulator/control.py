@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from exporter.simulator.actions import ACTIONS
 from exporter.simulator.options import changed
-from exporter.simulator.script import OUTCOME, TASK, checked, plan_of, planted_run_of
+from exporter.simulator.script import TASK, checked, plan_of
 from exporter.simulator.tasks import UnknownTaskError
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from exporter.simulator.runs import Run
     from exporter.simulator.service import Service
     from exporter.simulator.world import World
 
@@ -150,70 +150,10 @@ def _add_task(service: Service, request: Request, body: object) -> Tree:
 
 
 def _act(service: Service, request: Request, body: object) -> Tree:
-    action = request.path_params["action"]
-    if action not in _ACTIONS:
-        raise ValueError(f"action {action!r} is none of {', '.join(_ACTIONS)}")
-    world, task_id, now = _world(service, request), request.path_params["task_id"], service.clock.now()
-    return _ACTIONS[action](world, task_id, now, body)
-
-
-def _rename(world: World, task_id: str, now: float, body: object) -> Tree:
-    world.rename(task_id, checked(body, {"name": (str,)}, "name")["name"], now)
-    return {}
-
-
-def _behave(world: World, task_id: str, now: float, body: object) -> Tree:
-    world.behave(task_id, checked(body, {"behaviour": (str,)}, "behaviour")["behaviour"], now)
-    return {}
-
-
-def _edit(world: World, task_id: str, now: float, body: object) -> Tree:
-    world.edit(task_id, plan_of(checked(body, {"plan": (dict,)}, "plan")["plan"]), now)
-    return {}
-
-
-def _disable(world: World, task_id: str, now: float, body: object) -> Tree:
-    checked(body, {})
-    world.disable(task_id, now)
-    return {}
-
-
-def _enable(world: World, task_id: str, now: float, body: object) -> Tree:
-    checked(body, {})
-    world.enable(task_id, now)
-    return {}
-
-
-def _delete(world: World, task_id: str, now: float, body: object) -> Tree:
-    checked(body, {})
-    world.delete(task_id, now)
-    return {}
-
-
-def _run(world: World, task_id: str, now: float, body: object) -> Tree:
-    upcoming = world.task(task_id, now).timeline.upcoming(now)
-    return _told(world.plant_run(task_id, planted_run_of(body, now, upcoming)))
-
-
-def _finish(world: World, task_id: str, now: float, body: object) -> Tree:
-    members = checked(body, {**OUTCOME, "run_id": (str,)}, "run_id")
-    run_id = members.pop("run_id")
-    for run in world.runs(task_id, now):
-        if run.id == run_id:
-            return _told(world.finish_run(run, int(now), **members))
-    raise LookupError(f"task {task_id} has no run {run_id}")
-
-
-def _miss(world: World, task_id: str, now: float, body: object) -> Tree:
-    due = checked(body, {"due": (int,)}).get("due", world.task(task_id, now).timeline.upcoming(now))
-    if due is None:
-        raise ValueError("the task has no next occurrence")
-    world.plant_miss(task_id, due)
-    return {"due": due}
-
-
-def _told(run: Run) -> Tree:
-    return {"id": run.id, "start": run.start, "end": run.end, "status": run.verdict}
+    action, task_id = request.path_params["action"], request.path_params["task_id"]
+    if action not in ACTIONS:
+        raise ValueError(f"action {action!r} is none of {', '.join(ACTIONS)}")
+    return ACTIONS[action](_world(service, request), task_id, service.clock.now(), body)
 
 
 def _world(service: Service, request: Request) -> World:
@@ -225,17 +165,6 @@ def _world(service: Service, request: Request) -> World:
     return service.worlds[project_id]
 
 
-_ACTIONS: Mapping[str, Callable[[World, str, float, object], Tree]] = {
-    "rename": _rename,
-    "behave": _behave,
-    "edit": _edit,
-    "disable": _disable,
-    "enable": _enable,
-    "delete": _delete,
-    "run": _run,
-    "finish": _finish,
-    "miss": _miss,
-}
 _HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/simulator/requests"): _requests,
     ("DELETE", "/simulator/requests"): _forget_requests,

@@ -1,44 +1,32 @@
 """All runs of one task, in the order of their start: generated from the seed as far as somebody looked.
 
 What is kept of a generated run is its start and its due time, sixteen bytes; everything else follows from the
-seed when it is asked for. Planted runs are kept as they are. A chapter is what holds of a task from one
-instant until the next chapter begins: an occurrence belongs to the chapter that it falls into, its begin
-excluded and its end included.
+seed when it is asked for. Planted runs are kept as they are.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from exporter.simulator.behaviours import MAX_EARLY_SECONDS, MAX_LATE_SECONDS, Behaviour, Outcome
+from exporter.simulator.behaviours import LONGEST_SECONDS, MAX_EARLY_SECONDS, MAX_LATE_SECONDS
+from exporter.simulator.chapters import Chapter, Chapters
 from exporter.simulator.dice import Dice, identifier
-from exporter.simulator.plan import SECONDS_A_DAY, Plan, next_after
+from exporter.simulator.plan import SECONDS_A_DAY
 from exporter.simulator.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.simulator.behaviours import Outcome
+
 _RECENT_DAYS = (0.25, 2, 9)
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """What holds of a task from the instant `since` on."""
-
-    since: float
-    name: str
-    plan: Plan
-    behaviour: Behaviour
-    enabled: bool = True
-    deleted: bool = False
-
-
 class Timeline:
-    """The chapters of one task and the runs that follow from them."""
+    """The runs of one task, as they follow from its chapters, its seed and what was scripted."""
 
     __slots__ = (
         "_chapters",
@@ -52,31 +40,29 @@ class Timeline:
         "_settled",
         "_starts",
         "_task_id",
-        "_upcoming",
     )
 
     def __init__(self, seed: int, task_id: str, desktops: int, first: Chapter) -> None:
         self._key = f"{seed}/{task_id}"
         self._task_id = task_id
         self._desktops = desktops
-        self._chapters = [first]
+        self._chapters = Chapters(self._key, first)
         self._starts = array("q")
         self._refs = array("q")  # the due time of a generated run; -1 - n stands for the planted run n
         self._planted: list[Run] = []
         self._missed = array("q")
         self._settled: dict[int, bool] = {}  # occurrences that a script decided: whether they are missed
         self._cursor = first.since
-        self._next = self._following(first.since)
-        self._upcoming: tuple[float, float, int | None] = (inf, -inf, None)
+        self._next = self._chapters.following(first.since)
 
     def chapter(self, now: float) -> Chapter:
         """Return what holds of the task at that instant; before its begin, the first chapter."""
-        return self._chapters[self._place(now)]
+        return self._chapters.at(now)
 
     @property
     def deleted(self) -> float:
         """When the task is deleted; infinity where it is not."""
-        last = self._chapters[-1]
+        last = self._chapters.last
         return last.since if last.deleted else inf
 
     def begin(self, chapter: Chapter, *, cancels: bool) -> None:
@@ -88,14 +74,12 @@ class Timeline:
             ValueError: it would begin before the one that is last so far.
 
         """
-        if chapter.since < self._chapters[-1].since:
-            raise ValueError("changes of a task go forward in time")
+        self._chapters.check(chapter)
         self._extend(chapter.since)
         self._retract(chapter.since, cancels=cancels, planted=chapter.deleted)
         self._chapters.append(chapter)
         self._cursor = min(self._cursor, chapter.since)
-        self._next = self._following(self._cursor)
-        self._upcoming = (inf, -inf, None)
+        self._next = self._chapters.following(self._cursor)
 
     def count(self, now: float) -> int:
         """Return how many runs have started by that instant."""
@@ -110,6 +94,16 @@ class Timeline:
     def newest_first(self, now: float) -> Iterator[Run]:
         """Yield the runs that have started by that instant."""
         return map(self.run, range(self.count(now) - 1, -1, -1))
+
+    def overlapping(self, since: float, until: float) -> Iterator[Run]:
+        """Yield the runs that had started by `until` and were not over by `since`, oldest first."""
+        count = self.count(until)
+        first = bisect_left(self._starts, since - LONGEST_SECONDS)
+        for index in range(count):
+            if index >= first or self._refs[index] < 0:
+                run = self.run(index)
+                if not run.finished(since):
+                    yield run
 
     def newest_finished(self, now: float) -> Run | None:
         """Return the finished run with the newest start.
@@ -129,13 +123,7 @@ class Timeline:
 
     def upcoming(self, now: float) -> int | None:
         """Return the next occurrence after that instant, as far as the service knows at that instant."""
-        since, until, due = self._upcoming
-        if since <= now < until:
-            return due
-        chapter = self.chapter(now)
-        due = next_after(chapter.plan, now) if _runs(chapter) and not chapter.plan.triggered else None
-        self._upcoming = (now, self._valid_until(now, due), due)
-        return due
+        return self._chapters.upcoming(now)
 
     def misses(self, since: float, until: float) -> list[int]:
         """Return the due times of (since, until] at which no run starts although one should."""
@@ -144,7 +132,7 @@ class Timeline:
 
     def occurs(self, due: int) -> bool:
         """Return whether the task is to run at that instant."""
-        return self._following(due - 1) == due
+        return self._chapters.following(due - 1) == due
 
     def settle(self, due: int, *, missed: bool) -> None:
         """Take an occurrence out of the seed's hands: it is missed, or a planted run stands for it."""
@@ -176,11 +164,11 @@ class Timeline:
         raise LookupError(f"task {self._task_id} has no run {run.id}")
 
     def _recent(self, since: float, now: float) -> Iterator[Run]:
-        due = self._following(since)
+        due = self._chapters.following(since)
         while due is not None and due <= now + MAX_EARLY_SECONDS:
             if self._outcome(due) is not None:
                 yield self._generate(due)
-            due = self._following(due)
+            due = self._chapters.following(due)
 
     def _extend(self, until: float) -> None:
         horizon = until + MAX_EARLY_SECONDS
@@ -188,7 +176,7 @@ class Timeline:
             return
         while self._next is not None and self._next <= horizon:
             self._admit(self._next)
-            self._next = self._following(self._next)
+            self._next = self._chapters.following(self._next)
         self._cursor = horizon
 
     def _admit(self, due: int) -> None:
@@ -200,31 +188,9 @@ class Timeline:
         if outcome is None and self._settled.get(due, True):
             self._missed.append(due)
 
-    def _following(self, after: float) -> int | None:
-        """Return the first occurrence after the instant, across all chapters that are known so far."""
-        for index in range(self._place(after), len(self._chapters)):
-            chapter = self._chapters[index]
-            if not _runs(chapter):
-                continue
-            due = next_after(chapter.plan, max(after, chapter.since), key=self._key)
-            if due is not None and due <= self._end(index):
-                return due
-        return None
-
-    def _place(self, now: float) -> int:
-        if now >= self._chapters[-1].since:
-            return len(self._chapters) - 1
-        return max(bisect_right(self._chapters, now, key=_since) - 1, 0)
-
-    def _end(self, index: int) -> float:
-        return self._chapters[index + 1].since if index + 1 < len(self._chapters) else inf
-
-    def _valid_until(self, now: float, due: int | None) -> float:
-        return min(self._end(self._place(now)), inf if due is None else due)
-
     def _outcome(self, due: int) -> Outcome | None:
-        chapter = self._chapters[max(bisect_left(self._chapters, float(due), key=_since) - 1, 0)]
-        return chapter.behaviour.outcome(Dice(self._key, due), self._desktops, due)
+        behaviour = self._chapters.of(due).behaviour
+        return behaviour.outcome(Dice(self._key, due), self._desktops, due)
 
     def _generate(self, due: int) -> Run:
         outcome = self._outcome(due)
@@ -275,13 +241,5 @@ class Timeline:
         del self._missed[bisect_right(self._missed, since) :]
 
 
-def _since(chapter: Chapter) -> float:
-    return chapter.since
-
-
 def _start(run: Run) -> int:
     return run.start
-
-
-def _runs(chapter: Chapter) -> bool:
-    return chapter.enabled and not chapter.deleted

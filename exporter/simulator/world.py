@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from exporter.simulator import ledger as words
 from exporter.simulator.behaviours import parse_behaviour
+from exporter.simulator.chapters import Chapter
 from exporter.simulator.dice import hex_digits, identifier
 from exporter.simulator.ledger import Change, Ledger, Miss
 from exporter.simulator.plan import SECONDS_A_DAY, local_date
 from exporter.simulator.planting import PlantedRun, grow
 from exporter.simulator.runs import Run
 from exporter.simulator.tasks import Project, Task, UnknownTaskError
-from exporter.simulator.timeline import Chapter, Timeline
+from exporter.simulator.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -237,9 +238,7 @@ def _when(chapter: Chapter) -> tuple[Plan, bool, bool]:
 
 def _started(task: Task, since: float, until: float) -> list[Run]:
     deleted = task.timeline.deleted
-    runs = [
+    return [
         run if run.end is None or run.end <= deleted else replace(run, end=None)
-        for run in task.timeline.newest_first(until)
-        if not run.finished(since)
+        for run in task.timeline.overlapping(since, until)
     ]
-    return runs[::-1]

@@ -295,6 +295,18 @@ def test_the_ledger_counts_by_task_and_verdict() -> None:
     assert [change.task_id for change in world.ledger(_T0 + 300, task_id=other).changes] == [other]
 
 
+def test_the_ledger_of_a_window_holds_what_reaches_into_it() -> None:
+    """Long runs from before, planted or not; the windows of a time add up to the whole."""
+    world, task_id = _world("stuck:0.5", history_days=20)
+    endless = world.plant_run(task_id, PlantedRun(_T0 - 19 * _DAY, duration=None))
+    long = world.plant_run(task_id, PlantedRun(_T0 - 18 * _DAY, duration=17 * _DAY))
+    assert {run.id for run in world.ledger(_T0, _T0 - _DAY - 60).runs} >= {endless.id, long.id}
+    assert long not in world.ledger(_T0, _T0 - _DAY).runs
+    windows = [world.ledger(_T0 - hour * 3600, _T0 - (hour + 5) * 3600) for hour in range(0, 500, 5)]
+    found = sorted((run.end or 0, run.id) for window in windows for run in window.finished)
+    assert found == sorted((run.end or 0, run.id) for run in world.ledger(_T0).finished)
+
+
 def test_changes_go_forward_in_time() -> None:
     """A change before the last one is refused, and so is an id that is taken."""
     world, task_id = _world()
