@@ -227,6 +227,7 @@ async def _serve(web: str, header_seconds: float) -> None:
 def _web_config(folder: Path) -> Path:
     certificate = trustme.CA().issue_cert("localhost")
     certificate.private_key_pem.write_to_path(folder / "server.key")
+    (folder / "server.key").chmod(0o600)
     certificate.cert_chain_pems[0].write_to_path(folder / "server.crt")
     (folder / "web.yml").write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
     return folder / "web.yml"

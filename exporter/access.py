@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exporter.serving.passwords import PasswordCheck, Verdict
 
@@ -26,11 +27,12 @@ _ANSWERS = {
 }
 
 
-class Credentials(NamedTuple):
-    """A user's name and password, as sent."""
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user's name and password, as sent; the password does not show."""
 
     name: str
-    password: bytes
+    password: bytes = field(repr=False)
 
 
 class Access:
@@ -75,7 +77,7 @@ class Access:
         if credentials is None:
             return Verdict.REFUSED
         origin = scope["client"][0] if scope.get("client") else ""
-        return await self._passwords.check(settings.users, *credentials, origin)
+        return await self._passwords.check(settings.users, credentials.name, credentials.password, origin)
 
 
 def parse_credentials(values: list[bytes]) -> Credentials | None:
@@ -105,13 +107,11 @@ def _decorate(send: Send, fields: tuple[tuple[bytes, bytes], ...]) -> Send:
     return decorated
 
 
-async def _answer(send: Send, status: int, text: bytes, field: tuple[bytes, bytes], *, head: bool) -> None:
+async def _answer(send: Send, status: int, text: bytes, extra: tuple[bytes, bytes], *, head: bool) -> None:
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        field,
+        extra,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else text})

@@ -16,6 +16,7 @@ import structlog
 
 from exporter.access import Access
 from exporter.errors import ConfigError
+from exporter.securityheaders import secured
 from exporter.serving.crowd import Crowd, Limits
 from exporter.serving.http1 import Connection
 from exporter.serving.listen import BACKLOG, bind
@@ -58,8 +59,9 @@ class WebServer:
         self._settings = WebSettings()
         self._trouble = ""
         self._server: asyncio.Server | None = None
+        self._reading = asyncio.Lock()
         access = Access(app, lambda: self._settings, open_paths=open_paths)
-        self._crowd = Crowd(access, lambda: self._settings.tls, limits or _fitting(Limits()))
+        self._crowd = Crowd(secured(access), lambda: self._settings.tls, limits or _fitting(Limits()))
 
     @property
     def scheme(self) -> str:
@@ -91,7 +93,8 @@ class WebServer:
         while True:
             await sleep(interval)
             try:
-                settings = await asyncio.to_thread(self._source.poll)
+                async with self._reading:
+                    settings = await asyncio.to_thread(self._source.poll)
             except ConfigError as error:
                 if str(error) != self._trouble:
                     self._trouble = str(error)
@@ -102,7 +105,8 @@ class WebServer:
 
     async def reload(self) -> None:
         """Read the files now. Raises ConfigError, and keeps the old, where they cannot be used."""
-        self._apply(await asyncio.to_thread(self._source.load))
+        async with self._reading:
+            self._apply(await asyncio.to_thread(self._source.load))
 
     def _apply(self, settings: WebSettings) -> None:
         self._settings = settings

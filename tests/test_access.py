@@ -203,6 +203,11 @@ def test_credentials_round_trip(name: str, password: bytes) -> None:
     assert parse_credentials([b"Basic " + token]) == Credentials(name, password)
 
 
+def test_a_password_does_not_show() -> None:
+    """The repr of credentials, as in a traceback of a careless logger, has no password."""
+    assert "canary" not in repr(Credentials("alice", b"canary"))
+
+
 async def test_a_slow_check_holds_nobody_up() -> None:
     """While a password is being checked, open paths and users whose answer is kept are served."""
     go = threading.Event()

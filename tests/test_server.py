@@ -26,7 +26,7 @@ from exporter.serving.crowd import Limits
 from exporter.serving.listen import ListenAddress, parse_listen_address
 from exporter.serving.websource import WebConfigSource
 from tests.serving.certificates import authority, client_context, stranger, write_pair
-from tests.serving.site import GET, echo, raw, status
+from tests.serving.site import GET, LAST, echo, raw, status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -197,6 +197,11 @@ async def test_passwords_and_open_paths(web: Path) -> None:
         assert await get(port) == 401
         assert await get(port, auth=("alice", "secret")) == 200
         assert await get(port, auth=("alice", "other")) == 401
+        async with raw(port) as client:
+            refused = (await client.ask(LAST)).lower()
+            assert status(refused) == 401
+            assert b"\r\nx-content-type-options: nosniff\r\n" in refused
+            assert b"\r\nserver:" not in refused
         async with raw(port) as client:
             client.send(GET.replace(b"/", b"/-/healthy", 1))
             assert (await client.answer())[0] == 200

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_FAILED = b"Internal error; the log says more.\n"
+
 CHUNK_BYTES: Final = 64 * 1024
 """An answer is sent in pieces, between which other connections have their turn."""
 
@@ -52,6 +54,8 @@ class Responder:
         self._asked = False
         self._start: Message | None = None
         self._begun = False
+        self._parts: list[bytes] = []
+        self._gathered = 0
 
     async def run(self, app: ASGIApp) -> None:
         """Let the application answer; one that fails before it has begun is answered for with a 500.
@@ -70,8 +74,11 @@ class Responder:
             return
         if self._begun or self._http.our_state is h11.ERROR:
             raise BrokenAnswerError
-        self._start = {"status": 500, "headers": [(b"content-length", b"0")]}
-        await self._send_body(b"", more=False)
+        length = str(len(_FAILED)).encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)]
+        self._start = {"status": 500, "headers": headers}
+        self._parts = [_FAILED]
+        await self._send_parts(more=False)
 
     async def receive(self) -> Message:
         """Return the whole body, once; after that nothing ever comes."""
@@ -81,25 +88,34 @@ class Responder:
         return {"type": "http.request", "body": self._body, "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Take one message of the application; h11.LocalProtocolError for one that breaks HTTP."""
+        """Take one message of the application; h11.LocalProtocolError for one that breaks HTTP.
+
+        Small parts of a body are gathered: an application may hand over as many as it has.
+        """
         if message["type"] == "http.response.start":
             self._start = message
         elif message["type"] == "http.response.body":
-            await self._send_body(message.get("body", b""), more=message.get("more_body", False))
+            part, more = message.get("body", b""), message.get("more_body", False)
+            self._parts.append(part)
+            self._gathered += len(part)
+            if not more or self._gathered >= CHUNK_BYTES:
+                await self._send_parts(more=more)
 
-    async def _send_body(self, body: bytes, *, more: bool) -> None:
-        pending = b"" if self._begun else self._head()
-        if self._scope["method"] != "HEAD":
-            view = memoryview(body)
-            for start in range(0, len(view), CHUNK_BYTES):
-                piece = self._http.send(h11.Data(data=bytes(view[start : start + CHUNK_BYTES])))
-                await self._write(pending + (piece or b""))
-                pending = b""
+    async def _send_parts(self, *, more: bool) -> None:
+        parts, self._parts, self._gathered = self._parts, [], 0
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._scope["method"] == "HEAD":
+            body = b""
+        view, end = memoryview(body), max(len(body), 1)
+        for start in range(0, end, CHUNK_BYTES):
+            data = b"" if self._begun else self._head()
+            if body:
+                data += self._http.send(h11.Data(data=bytes(view[start : start + CHUNK_BYTES]))) or b""
+            if not more and start + CHUNK_BYTES >= end:
+                data += self._http.send(h11.EndOfMessage()) or b""
+            if data:
+                await self._write(data)
                 await asyncio.sleep(0)
-        if not more:
-            pending += self._http.send(h11.EndOfMessage()) or b""
-        if pending:
-            await self._write(pending)
 
     def _head(self) -> bytes:
         if self._start is None:

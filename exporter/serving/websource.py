@@ -7,11 +7,14 @@ symbolic link swung to another directory (Kubernetes) and a write within one clo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ssl
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from exporter import yamltext
 from exporter.configfile import read_bytes
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.webconfig import TlsServerConfig, WebConfig
+
+_log = structlog.get_logger(__name__)
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 """More than any certificate bundle; a larger file is an error, not memory."""
@@ -51,6 +56,7 @@ class WebConfigSource:
         self._applied: bytes = b""
         self._seen: bytes = b""
         self._settings = WebSettings()
+        self._warned: set[Path] = set()
 
     def load(self) -> WebSettings:
         """Read everything anew. Raises ConfigError naming file and key.
@@ -71,6 +77,8 @@ class WebConfigSource:
             raise error.located(str(self._path)) from None
         self._applied = self._seen = digest
         self._settings = settings
+        if config.tls_server_config:
+            self._warn_of_exposure(config.tls_server_config.key_file)
         return settings
 
     def poll(self) -> WebSettings | None:
@@ -84,6 +92,15 @@ class WebConfigSource:
         settled = digest == self._seen
         self._seen = digest
         return self.load() if settled and digest != self._applied else None
+
+    def _warn_of_exposure(self, key_file: Path) -> None:
+        """Say, once for each file, that the private key is not private."""
+        with contextlib.suppress(OSError):  # it has just been read; if it has gone since, there is no secret
+            mode = key_file.stat().st_mode
+            if mode & (stat.S_IRGRP | stat.S_IROTH) and key_file not in self._warned:
+                self._warned.add(key_file)
+                said = {"file": str(key_file), "mode": f"{stat.S_IMODE(mode):04o}"}
+                _log.warning("secret file can be read by its group or by everyone", **said)
 
     def _digest(self) -> bytes:
         """Return a digest of the content of all files, or of why one cannot be read."""

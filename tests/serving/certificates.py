@@ -35,6 +35,7 @@ def write_pair(folder: Path, certificate: trustme.LeafCert) -> None:
     chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
     (folder / "server.crt").write_bytes(chain)
     (folder / "server.key").write_bytes(certificate.private_key_pem.bytes())
+    (folder / "server.key").chmod(0o600)
 
 
 def client_context(client: trustme.CA | None = None) -> ssl.SSLContext:

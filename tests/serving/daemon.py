@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.server import WebServer
 from exporter.serving.listen import parse_listen_address
+from exporter.serving.responder import CHUNK_BYTES
 from exporter.serving.websource import WebConfigSource
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ async def app(scope: Scope, _: Receive, send: Send) -> None:
     """Answer at once, or, at /slow, in the middle of an answer never again."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if scope["path"] == "/slow":
-        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        await send({"type": "http.response.body", "body": b"x" * CHUNK_BYTES, "more_body": True})
         await asyncio.Event().wait()
     await send({"type": "http.response.body", "body": b"done"})
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.serving.crowd import Limits
+from exporter.serving.responder import CHUNK_BYTES
 from tests.serving.certificates import client_context, server_certificate
 from tests.serving.site import GET, LAST, PATIENCE, Clock, echo, raw, site, status, until
 
@@ -370,9 +371,9 @@ async def test_the_application_fails() -> None:
     with capture_logs() as logs:
         async with site(app) as (port, _), raw(port) as client:
             client.send(GET.replace(b"/", b"/%0a?canary", 1))
-            assert await client.answer() == (500, b"")
+            assert await client.answer() == (500, b"Internal error; the log says more.\n")
             client.send(GET)
-            assert await client.answer() == (500, b"")
+            assert await client.answer() == (500, b"Internal error; the log says more.\n")
     assert logs[0]["error"] == "ValueError"
     assert logs[0]["path"] == "/%0a"
     assert "test_http1.py:" in logs[0]["at"]
@@ -384,7 +385,7 @@ async def test_the_application_fails_in_the_middle() -> None:
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        await send({"type": "http.response.body", "body": b"half" * CHUNK_BYTES, "more_body": True})
         raise ValueError
 
     async with site(app) as (port, _), raw(port) as client:

@@ -114,6 +114,15 @@ async def test_head() -> None:
     assert text == b""
 
 
+async def test_small_parts_are_gathered() -> None:
+    """However small the parts that the application hands over, what is written is of a good size."""
+    wire = Wire()
+    parts = [body(b"abc", more=True)] * 50_000
+    _, text = await wire.run(Script([start(200, (b"content-length", b"150000")), *parts, body(b"")]))
+    assert text == b"abc" * 50_000
+    assert len(wire.written) < 10
+
+
 async def test_a_large_body_is_sent_in_pieces() -> None:
     """No write is larger than a piece and a head, whatever the application sends at once."""
     wire = Wire()
@@ -132,20 +141,21 @@ async def test_a_large_body_is_sent_in_pieces() -> None:
         [start(200, (b"bad name", b"x")), body(b"x")],
         [start(200, (b"x", b"a\r\nb: c")), body(b"x")],
         [start(99), body(b"x")],
+        [start(200, (b"content-length", b"5")), body(b"not yet sent", more=True)],
         [{"type": "websocket.accept"}],
     ],
 )
 async def test_an_answer_that_never_began(messages: list[Message]) -> None:
-    """An application that sends nothing, or what is no HTTP, is answered for with an empty 500."""
+    """An application that sends nothing, or what is no HTTP, is answered for: a 500 that tells nothing."""
     with capture_logs():
         response, text = await Wire().run(Script(messages))
-    assert (response.status_code, text) == (500, b"")
+    assert (response.status_code, text) == (500, b"Internal error; the log says more.\n")
 
 
 @pytest.mark.parametrize(
     "messages",
     [
-        [start(), body(b"x", more=True)],
+        [start(), body(b"x" * CHUNK_BYTES, more=True)],
         [start(200, (b"content-length", b"5")), body(b"x")],
         [start(200, (b"content-length", b"1")), body(b"xx")],
     ],

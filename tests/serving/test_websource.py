@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from exporter.errors import ConfigError
 from exporter.serving import websource
@@ -121,6 +122,20 @@ def test_errors_name_file_and_key(web: Path, name: str, content: bytes | None, k
         WebConfigSource(web).load()
     assert (caught.value.source, caught.value.key) == (str(web), key)
     assert reason in caught.value.reason
+
+
+def test_a_key_that_others_may_read(web: Path) -> None:
+    """A private key that is not private is warned of, once; it is used all the same."""
+    source = WebConfigSource(web)
+    with capture_logs() as logs:
+        source.load()
+        assert logs == []
+        (web.parent / "server.key").chmod(0o640)
+        source.load()
+        source.load()
+    assert [(log["log_level"], log["file"], log["mode"]) for log in logs] == [
+        ("warning", str(web.parent / "server.key"), "0640")
+    ]
 
 
 def test_a_key_of_another_certificate(web: Path) -> None:
