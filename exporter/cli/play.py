@@ -30,7 +30,7 @@ from exporter.simulator.world import World
 from exporter.web import check_telemetry_path
 
 _DEMO = """
-  The exporter watches a simulated cloud of {tasks} tasks, with every kind of trouble among them.
+  The exporter watches a simulated cloud, with every kind of trouble among its tasks.
 
     {url}/          the status page: what is failing, missed, stuck, and why
     {url}/metrics   what Prometheus scrapes
@@ -122,14 +122,13 @@ def demo(
         app = _simulator(None, seed, 1.0, "")
         async with _served(app, address) as simulator:
             config = _demo_config(app, simulator)
-            tasks = sum(world.size for world in app.state.service.worlds.values())
             await serve(
                 build_daemon(config, lambda: config, Shard()),
                 listen=listen,
                 web_config=web_config,
                 telemetry_path=telemetry_path,
                 lifecycle=lifecycle,
-                ready=lambda url: click.echo(_DEMO.format(url=url, simulator=simulator, tasks=tasks)),
+                ready=lambda url: click.echo(_DEMO.format(url=url, simulator=simulator)),
             )
 
     asyncio.run(run())
@@ -177,7 +176,7 @@ def _demo_config(app: Starlette, url: str) -> Config:
                 "discovery": {},
             }
         ],
-        "polling": {"interval": "5s", "refresh": "1m"},
+        "polling": {"interval": "5s", "refresh": "1m", "requests_per_second": 0},
     }
     return validate(Config, tree, Path())
 
