@@ -110,11 +110,11 @@ def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def token_answer(
-    number: int = 1, *, seconds: float = 86_400, project: str | None = PROJECT_ID
+    number: int = 1, *, issued: float = 0.0, seconds: float = 86_400, project: str | None = PROJECT_ID
 ) -> httpx.Response:
-    """What IAM answers to a good password: the token `issued-token-N`, which ends `seconds` after EPOCH."""
-    issued, expires = (_iam_time(EPOCH + shift) for shift in (0, seconds))
-    body: dict[str, Any] = {"issued_at": issued, "expires_at": expires}
+    """What IAM answers to a good password: `issued-token-N`, from `issued` after EPOCH, for `seconds`."""
+    begin, end = (_iam_time(EPOCH + issued + shift) for shift in (0, seconds))
+    body: dict[str, Any] = {"issued_at": begin, "expires_at": end}
     if project:
         body["project"] = {"id": project, "name": "cn-north-4"}
     return answer({"token": body}, 201, {"X-Subject-Token": f"issued-token-{number}"})
