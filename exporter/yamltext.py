@@ -2,7 +2,7 @@
 
 PyYAML does the parsing. What is refused on top: a key given twice (YAML 1.2, section 3.2.1.1, leaves that
 undefined and parsers take the last one silently), aliases that contain themselves, and documents that
-expand to more values than any configuration needs.
+expand to more values than any configuration needs. An error never repeats a value: it may be a password.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ _MAX_DEPTH = 50
 _MAX_CHARACTERS = 8 * 1024 * 1024
 _VARIABLE = re.compile(r"\$(?:(?P<plain>\$)|\{(?P<name>[^}]*)\}|(?P<open>\{))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_QUOTED = re.compile(r""" ?(?:'(?!<).*'|".*")""", re.DOTALL)
+_QUOTED = re.compile(r""" ?(?:'.*'|".*")""", re.DOTALL)
+_WORD = re.compile(r"[\w.-]{0,64}")
+_SPECIAL_KEYS = {"tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"}
+"""`<<` and `=`: PyYAML replaces them while it builds the mapping."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class VariableText(str):
@@ -36,23 +40,15 @@ def load(text: str) -> Any:
     """
     if len(text) > _MAX_CHARACTERS:
         raise ConfigError(f"longer than {_MAX_CHARACTERS} characters")
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _Checker().check(node, "", 0)
-        return loader.construct_document(node)
+        return _construct(yaml.SafeLoader(text))
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"not YAML: {_place(error)}") from None
-    except yaml.YAMLError:
-        raise ConfigError("not YAML: it holds a character that YAML does not allow") from None
+        raise ConfigError(f"not YAML: {_place(error)}{_hint(error, text)}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"not YAML: a character that YAML does not allow (line {line})") from None
     except RecursionError:
         raise ConfigError(f"nested deeper than {_MAX_DEPTH} levels") from None
-    except (ValueError, OverflowError, TypeError):  # 2024-13-45 looks like a date and is none
-        raise ConfigError("a value looks like a date or number and is none; put it in quotes") from None
-    finally:
-        loader.dispose()
 
 
 def decode(data: bytes) -> str:
@@ -87,9 +83,31 @@ def join(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
+def shown(key: object) -> str:
+    """Return a key as an error may name it: what it begins with as a word, and `…` for anything more.
+
+    A key that is no word may hold a secret: `{password:hunter2}`, without a space, is one long key.
+    """
+    text = str(key)
+    match = _WORD.match(text)
+    word = match.group() if match else ""
+    return word if word == text else f"{word}…"
+
+
+def _construct(loader: yaml.SafeLoader) -> Any:
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _Checker(loader).check(node, "", 0)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 def _substitute(value: Any, environment: Mapping[str, str], path: str) -> Any:
     if isinstance(value, dict):
-        return {key: _substitute(item, environment, join(path, str(key))) for key, item in value.items()}
+        return {key: _substitute(item, environment, join(path, shown(key))) for key, item in value.items()}
     if isinstance(value, list):
         return [_substitute(item, environment, join(path, index)) for index, item in enumerate(value)]
     if not isinstance(value, str) or "$" not in value:
@@ -113,6 +131,8 @@ def _reader(environment: Mapping[str, str], path: str) -> Callable[[re.Match[str
             raise ConfigError("`${` begins a variable such as ${NAME}; a plain `$` is written `$$`", key=path)
         if name not in environment:
             raise ConfigError(f"the environment variable {name} is not set", key=path)
+        if _SURROGATE.search(environment[name]):  # os.environ's way to show bytes that are not UTF-8
+            raise ConfigError(f"the environment variable {name} is not UTF-8", key=path)
         return environment[name]
 
     return read
@@ -121,7 +141,8 @@ def _reader(environment: Mapping[str, str], path: str) -> Callable[[re.Match[str
 class _Checker:
     """Walks the node graph before anything is constructed: what is refused never takes memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        self._loader = loader
         self._seen = 0
 
     def check(self, node: yaml.Node, path: str, depth: int) -> None:
@@ -135,21 +156,50 @@ class _Checker:
                 self.check(item, join(path, index), depth + 1)
         elif isinstance(node, yaml.MappingNode):
             self._check_mapping(node, path, depth)
+        else:
+            self._check_scalar(node, path)
 
     def _check_mapping(self, node: yaml.MappingNode, path: str, depth: int) -> None:
         keys: set[Hashable] = set()
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise ConfigError("a key must be a plain word", key=path)
-            below = join(path, key_node.value)
+            below = join(path, shown(key_node.value))
             if key_node.value in keys:
                 raise ConfigError("the key is given twice", key=below)
             keys.add(key_node.value)
+            if key_node.tag not in _SPECIAL_KEYS:
+                self._check_scalar(key_node, below)
             self.check(value_node, below, depth + 1)
+
+    def _check_scalar(self, node: yaml.Node, path: str) -> None:
+        """Construct it alone: PyYAML fails on `2024-13-45` or `!!bool x` with errors of many types."""
+        if _SURROGATE.search(node.value):
+            raise ConfigError("half of a surrogate pair, which is no character", key=path)
+        try:
+            self._loader.construct_object(node)
+        except yaml.YAMLError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the value is at fault; it may be a secret
+            reason = "looks like a date, number or truth value and is none; put it in quotes"
+            raise ConfigError(reason, key=path) from None
 
 
 def _place(error: yaml.MarkedYAMLError) -> str:
     """What is wrong and where, without the text itself: `password: *hunter2` is an undefined alias."""
     mark = error.problem_mark or error.context_mark
     where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return f"{_QUOTED.sub('', error.problem or error.context or '')}{where}"
+    problem = error.problem or ""
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
+    if not (isinstance(error, yaml.parser.ParserError) and problem.startswith("expected ")):
+        problem = _QUOTED.sub("", problem)  # the parser's own quotes hold its tokens, all others the text
+    return f"{problem}{where}"
+
+
+def _hint(error: yaml.MarkedYAMLError, text: str) -> str:
+    """`{token: ${TOKEN}}` is no YAML, since a brace begins a mapping there."""
+    mark = error.problem_mark
+    if mark and text[max(mark.index - 1, 0) : mark.index + 1] == "${":
+        return '; inside { } and [ ] a variable stands in quotes: "${NAME}"'
+    return ""
