@@ -1,7 +1,7 @@
 """Prometheus-style durations: `90s`, `15m`, `1h30m`, `7d`.
 
 Source: "Time durations" in Prometheus' querying documentation: whole numbers with the units y, w, d, h, m, s,
-ms, each at most once, the longest first. A year has 365 days, a week 7.
+ms, each at most once, the longest first, and at most 2^63 nanoseconds in all. A year has 365 days, a week 7.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _UNITS_MS = {
     "s": 1000,
     "ms": 1,
 }
+_LONGEST_MS = 2**63 // 1_000_000
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,12}}){unit})?" for unit in _UNITS_MS))
 
 
@@ -28,19 +29,17 @@ def parse_duration(text: str) -> float:
     if not text or match is None:
         raise ValueError("a duration such as 90s, 15m or 1h30m is expected")
     parts = zip(match.groups(), _UNITS_MS.values(), strict=True)
-    return sum(int(number) * unit for number, unit in parts if number) / 1000
+    milliseconds = sum(int(number) * unit for number, unit in parts if number)
+    if milliseconds > _LONGEST_MS:
+        raise ValueError("longer than any duration may be (292 years)")
+    return milliseconds / 1000
 
 
 def format_duration(seconds: float) -> str:
-    """Return the shortest text that parse_duration reads as `seconds` (to the millisecond): `1h30m`."""
+    """Return what parse_duration reads as `seconds` (to the millisecond), in days and less: `1h30m`."""
     left = round(seconds * 1000)
-    if left == 0:
-        return "0s"
     text = ""
-    for unit, size in _UNITS_MS.items():
-        number, left = divmod(left, size)
-        if number and unit not in {"y", "w"}:
-            text += f"{number}{unit}"
-        else:
-            left += number * size
-    return text
+    for unit in ("d", "h", "m", "s", "ms"):
+        number, left = divmod(left, _UNITS_MS[unit])
+        text += f"{number}{unit}" if number else ""
+    return text or "0s"
