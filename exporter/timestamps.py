@@ -16,12 +16,17 @@ _TIME = re.compile(
     r"""(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})
         [Tt\ ](?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2})
         (?P<fraction>\.[0-9]{1,18})?
-        (?P<zone>\ ?(?:[Zz]|(?:(?:GMT|UTC)\ ?)?[+-][0-9]{1,2}(?::?[0-9]{2})?|GMT|UTC))?""",
+        (?P<zone>\ ?(?:[Zz]|(?:(?:GMT|UTC)\ ?)?[+-](?:[0-9]{4}|[0-9]{1,2}(?::[0-9]{2})?)|GMT|UTC))?""",
     re.VERBOSE,
 )
-_OFFSET = re.compile(r"(?:GMT|UTC)? ?(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-9]{2}))?")
+_OFFSET = re.compile(
+    r"(?:GMT|UTC)? ?(?P<sign>[+-])"
+    r"(?P<hours>[0-9]{2}(?=[0-9]{2})|[0-9]{1,2}(?![0-9]))(?::?(?P<minutes>[0-9]{2}))?"
+)
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
-_MAX_OFFSET_HOURS = 14
+_NO_ZONE = re.compile(r"(?i:localtime|posixrules|factory|(?:posix|right)/.*)")
+"""Names in a zone database that are no zone: the host's own, the one never set, copies with leap seconds."""
+_MAX_OFFSET = timedelta(hours=14)
 _MINUTES_IN_HOUR = 60
 
 
@@ -42,7 +47,7 @@ def parse_zone(name: str) -> tzinfo:
     offset = _OFFSET.fullmatch(text.upper())
     if offset:
         return _fixed(offset)
-    if not _ZONE_NAME.fullmatch(text):
+    if not _ZONE_NAME.fullmatch(text) or _NO_ZONE.fullmatch(text):
         raise TimeError(f"unknown time zone {name[:60]!r}")
     try:
         return ZoneInfo(text)
@@ -99,9 +104,9 @@ def _zone_of(suffix: str | None, zone: str, default: tzinfo) -> tzinfo:
 
 def _fixed(offset: re.Match[str]) -> tzinfo:
     hours, minutes = int(offset["hours"]), int(offset["minutes"] or 0)
-    if hours > _MAX_OFFSET_HOURS or minutes >= _MINUTES_IN_HOUR:
-        raise TimeError(f"no zone has the offset {offset.group()!r}")
     delta = timedelta(hours=hours, minutes=minutes)
+    if delta > _MAX_OFFSET or minutes >= _MINUTES_IN_HOUR:
+        raise TimeError(f"no zone has the offset {offset.group()!r}")
     return timezone(-delta if offset["sign"] == "-" else delta)
 
 
@@ -113,7 +118,5 @@ def _without_leap_second(clock: str) -> tuple[str, int]:
 def _epoch(naive: datetime, tz: tzinfo) -> int:
     """Whole epoch seconds: through the offset, since `timestamp()` fails at the ends of the calendar."""
     offset = tz.utcoffset(naive)
-    if offset is None:
-        raise TimeError("a zone without an offset")
-    delta = naive - datetime(1970, 1, 1) - offset  # noqa: DTZ001 - both are wall time here
+    delta = naive - datetime(1970, 1, 1) - (offset or timedelta())  # noqa: DTZ001 - both are wall time here
     return delta.days * 86_400 + delta.seconds
