@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import SplitResult, urlsplit
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\.?$){_LABEL}(?:\.{_LABEL})*\.?")
+"""RFC 1123 section 2.1, with the underscore that container networks use; other letters as `xn--`."""
 
 
 def check_endpoint(url: str, *, allow_http: bool) -> None:
@@ -13,7 +18,7 @@ def check_endpoint(url: str, *, allow_http: bool) -> None:
     never repeats the URL: a user part would be a secret.
     """
     parts = _split(url)
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("a base URL without user, query and fragment is expected")
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname or ""):
         raise ValueError("plain http would show the credentials; use https (or set insecure_http: true)")
@@ -22,7 +27,7 @@ def check_endpoint(url: str, *, allow_http: bool) -> None:
 def check_proxy(url: str) -> None:
     """Raise ValueError unless `url` is an http(s) proxy; the message never repeats it (secret user part)."""
     parts = _split(url)
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+    if parts.path not in {"", "/"} or "?" in url or "#" in url:
         raise ValueError("a proxy URL has no path, query or fragment")
 
 
@@ -37,10 +42,21 @@ def _split(url: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise ValueError("not a URL") from None
-    usable = parts.hostname and port != 0 and url.isprintable() and " " not in url
-    if parts.scheme not in {"https", "http"} or not usable:
+    if parts.scheme not in {"https", "http"} or not parts.hostname or port == 0:
         raise ValueError("a URL that begins with https:// or http:// is expected")
+    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
+        raise ValueError("the URL holds a character that must be percent-encoded")
+    if not (_HOST_NAME.fullmatch(parts.hostname) or _is_address(parts.hostname)):
+        raise ValueError("the URL names no possible host")
     return parts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return "%" not in host
 
 
 def _is_loopback(host: str) -> bool:
