@@ -1,4 +1,4 @@
-"""An answer's body from its chunks, never larger than allowed: neither on the wire nor unpacked. Pure.
+"""An answer's body from its chunks, never larger than allowed: on the wire, unpacked, and to decode. Pure.
 
 httpx would unpack a whole chunk before anyone could look at its size (64 KiB of a bomb are 64 MiB), so the
 raw bytes are unpacked here, a bounded piece at a time. Only gzip is asked for (RFC 9110, section 8.4.1).
@@ -11,6 +11,9 @@ from typing import NoReturn
 
 MAX_BODY = 10 * 1024 * 1024
 """The largest body that is read, in bytes, before and after unpacking."""
+MAX_VALUES = 50_000
+"""The most values (counted by the commas) that an answer may hold. A page of the API has a few thousand; ten
+megabytes of `[],[],[]` would take seconds to decode, and nothing else runs meanwhile."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -45,6 +48,8 @@ class Body:
         """Return the whole body."""
         if self._packed and self._received and not self._unpacker.eof:
             raise BodyRefusedError("the packed answer is cut short")
+        if self._data.count(b",") > MAX_VALUES:
+            raise BodyRefusedError(f"the answer holds more than {MAX_VALUES} values")
         return bytes(self._data)
 
     @property

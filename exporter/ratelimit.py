@@ -30,6 +30,8 @@ _SLACK = 0.1
 _RECOVERY = 300.0
 _LEAST_SHARE = 1 / 32
 _MEASURED = 10.0
+_LEAST_BASE = 10.0
+"""Requests a second that an unlimited project is taken to have sent, at the least, when a 429 comes."""
 _TOO_MANY_REQUESTS = 429
 
 
@@ -191,7 +193,7 @@ class Gate:
     def _cut(self, now: float) -> None:
         share = self._share_at(now)
         if not self._rate and share == 1.0:  # without a limit: half of what was sent until now
-            self._base = max(1.0, self._window.ended(now - _MEASURED) / _MEASURED)
+            self._base = max(_LEAST_BASE, self._window.ended(now - _MEASURED) / _MEASURED)
         self._share = max(_LEAST_SHARE, share / 2)
         self._cut_at = now
         self._next = max(self._next, now + 1 / self.rate_at(now))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.bodies import MAX_BODY, Body, BodyRefusedError
+from exporter.bodies import MAX_BODY, MAX_VALUES, Body, BodyRefusedError
 
 
 def read(encoding: str, *chunks: bytes, limit: int = MAX_BODY) -> bytes:
@@ -73,6 +73,13 @@ def test_the_limit_is_exact() -> None:
     for encoding, sent in (("", b"x" * 1001), ("gzip", gzip.compress(b"x" * 1001))):
         with pytest.raises(BodyRefusedError, match="larger"):
             read(encoding, sent, limit=1000)
+
+
+def test_too_many_values_are_refused() -> None:
+    """A body within the limit that would take seconds to decode is not handed to the decoder."""
+    assert len(read("", b"[]," * MAX_VALUES)) == 3 * MAX_VALUES
+    with pytest.raises(BodyRefusedError, match="more than 50000 values"):
+        read("", b"[]," * (MAX_VALUES + 1))
 
 
 def test_what_was_read_before_the_refusal_is_kept() -> None:
