@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,6 +155,22 @@ def test_an_unknown_key_is_refused_at_every_level(path: tuple[str, ...]) -> None
 def test_a_wrong_value_is_refused_with_its_key(path: str, value: Any) -> None:
     """Types, ranges and words are checked before anything reaches the cluster, and the key is named."""
     assert path.rpartition(".")[2] in refusal(nested(tuple(path.split(".")), value))
+
+
+@pytest.mark.real
+def test_the_packaged_chart_is_whole(tmp_path: Path) -> None:
+    """`helm package` leaves out the value files of the tests and nothing else; the archive renders the same."""
+    done = helm("package", str(CHART), "--destination", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    archive = tmp_path / f"workspace-exporter-{exporter.__version__}.tgz"
+    with tarfile.open(archive) as package:
+        packed = {name.removeprefix("workspace-exporter/") for name in package.getnames()}
+    files = {str(path.relative_to(CHART)) for path in CHART.rglob("*") if path.is_file()}
+    assert packed == {name for name in files if not name.startswith("ci/")} - {".helmignore"} | (
+        packed & {".helmignore"}
+    )
+    values = {"prometheusRule": {"enabled": True}}
+    assert template(values, chart=archive).objects == template(values).objects
 
 
 @pytest.mark.real

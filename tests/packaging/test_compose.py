@@ -6,16 +6,19 @@ import os
 import re
 import shutil
 import subprocess
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 import exporter
 from exporter.configfile import read_config
 from exporter.simulator.options import Credentials
-from tests.packaging.cluster import COMMAND
+from tests.packaging.cluster import COMMAND, free_port
 from tests.packaging.workshop import EXAMPLES, ROOT, program
 
 FILE = EXAMPLES / "docker-compose.yml"
@@ -200,3 +203,36 @@ def test_our_commands_take_their_arguments(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     wrong = subprocess.run([COMMAND, *arguments[:-1], "--no-such-flag"], capture_output=True, check=False)
     assert wrong.returncode == 2
+
+
+@pytest.mark.real
+def test_the_exporter_reads_the_simulator_with_these_files(tmp_path: Path) -> None:
+    """With the containers' own configuration and arguments, only the addresses changed, the poll succeeds."""
+    upstream, port = free_port(), free_port()
+    file = tmp_path / "config.yml"
+    text = inside("exporter", "/etc/workspace-exporter/config.yml").read_text(encoding="utf-8")
+    file.write_text(text.replace("simulator:10070", f"127.0.0.1:{upstream}"), encoding="utf-8")
+    places = {
+        "--listen=0.0.0.0:10070": f"--listen=127.0.0.1:{upstream}",
+        "--config.file=/etc/workspace-exporter/config.yml": f"--config.file={file}",
+    }
+    commands = [
+        [places.get(word, word) for word in SERVICES[name]["command"]] for name in ("simulator", "exporter")
+    ]
+    commands[1].append(f"--web.listen-address=127.0.0.1:{port}")
+    with ExitStack() as stack:
+        for command in commands:
+            quiet = subprocess.DEVNULL
+            process = stack.enter_context(subprocess.Popen([COMMAND, *command], stdout=quiet, stderr=quiet))
+            stack.callback(process.terminate)
+        assert 'workspace_exporter_poll_success{project="demo"} 1' in scraped(port)
+
+
+def scraped(port: int) -> str:
+    """Return a scrape after the first successful cycle, or the last one within a minute."""
+    text, deadline = "", time.monotonic() + 60
+    while "workspace_exporter_poll_success{" not in text and time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        time.sleep(0.1)
+    return text

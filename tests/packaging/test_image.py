@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import exporter
+from tests.packaging.cluster import free_port
 from tests.packaging.image import Image, built
 
 pytestmark = pytest.mark.real
 
 HOME = "opt/workspace-exporter"
 TREE_MEBIBYTES = 75
+
+
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +114,34 @@ def test_the_configuration_of_the_image(image: Image) -> None:
     assert config["Labels"][f"{prefix}version"] == exporter.__version__
     assert config["Labels"][f"{prefix}revision"] == "0123abc"
     assert "revision: 0123abc" in image.run("--version").stdout
+
+
+def test_the_demo_lives_in_it_and_ends_when_told(image: Image) -> None:
+    """As process 1, read-only, it serves; its own health check agrees; SIGTERM ends it with exit code 0."""
+    port = free_port()
+    listen = [f"--web.listen-address=127.0.0.1:{port}", f"--simulator.listen-address=127.0.0.1:{free_port()}"]
+    check = ["healthcheck", f"--url=http://127.0.0.1:{port}/-/ready"]
+    assert image.run(*check).returncode == 1
+    with subprocess.Popen(
+        image.command("demo", *listen), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while (done := image.run(*check)).returncode and time.monotonic() < deadline:
+                time.sleep(0.2)
+            assert done.returncode == 0, done.stderr
+            metrics = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+            assert f'version="{exporter.__version__}"' in metrics
+            assert 'revision="0123abc"' in metrics
+            os.kill(inner(process.pid), signal.SIGTERM)
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == 0, said
+    assert b"Traceback" not in said
+
+
+def inner(pid: int) -> int:
+    """Return the process that `unshare --fork` started as number 1 of its own namespace."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return int(child)
