@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -20,12 +22,14 @@ from pydantic import (
     model_validator,
 )
 
-from exporter.durations import parse_duration
+from exporter.durations import format_duration, parse_duration
 from exporter.records import TASK_ID
 from exporter.secrets import Secret
 from exporter.timestamps import parse_zone
 from exporter.urls import check_endpoint, check_proxy, cloud_domain
-from exporter.yamltext import VariableText, parse_variable
+from exporter.yamltext import VariableText, parse_variable, shown
+
+_SHORTEST_INTERVAL = 0.1
 
 
 class KeyedError(ValueError):
@@ -41,14 +45,35 @@ def _tuple(value: object) -> object:
 
 
 def _seconds(value: object) -> object:
+    if value == 0 and type(value) is int:  # the one duration that needs no unit
+        return 0.0
     if not isinstance(value, str):
         raise ValueError("a duration such as 90s, 15m or 1h30m is expected")  # noqa: TRY004 - pydantic's way
     return parse_duration(value)
 
 
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("more than 0s is expected")
+    return value
+
+
+def _long_enough(value: float) -> float:
+    if value < _SHORTEST_INTERVAL:
+        raise ValueError(f"at least {format_duration(_SHORTEST_INTERVAL)} is expected")
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("the text is empty")
+    return value
+
+
 def _regex(value: str) -> str:
     try:
-        re.compile(value)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # what `[[` may mean one day
+            re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"not a regular expression: {error}") from None
     return value
@@ -74,8 +99,8 @@ def _path(value: object, info: ValidationInfo) -> object:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
-Text = Annotated[str, Field(min_length=1)]
-Word = Annotated[str, Field(min_length=1), AfterValidator(str.strip)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_filled)]
+Word = Annotated[str, AfterValidator(_filled), AfterValidator(str.strip)]
 Regex = Annotated[str, AfterValidator(_regex)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Texts = Annotated[tuple[Word, ...], BeforeValidator(_tuple)]
@@ -100,8 +125,13 @@ class Section(BaseModel):
     @classmethod
     def _read_variables(cls, values: Any) -> Any:
         """Read a scalar that was only `${VAR}` as YAML, where the key takes anything but text."""
+        if isinstance(values, VariableText):
+            values = parse_variable(values)
         if not isinstance(values, dict):
             return values
+        for key in values:
+            if not isinstance(key, str):
+                raise KeyedError(shown(key), "a key must be text (put it in quotes)")
         return {
             key: parse_variable(value)
             if isinstance(value, VariableText) and not cls._takes_text(key)
@@ -110,13 +140,14 @@ class Section(BaseModel):
         }
 
     @classmethod
-    def _takes_text(cls, key: object) -> bool:
-        field = cls.model_fields.get(str(key))
+    def _takes_text(cls, key: str) -> bool:
+        field = cls.model_fields.get(key)
         if field is None:
             return True
+        is_union = get_origin(field.annotation) in (Union, UnionType)
         kinds = [
             get_args(kind)[0] if get_origin(kind) is Annotated else kind
-            for kind in (field.annotation, *get_args(field.annotation))
+            for kind in (get_args(field.annotation) if is_union else (field.annotation,))
         ]
         return any(kind in kinds for kind in (str, SecretStr, Path))
 
@@ -346,13 +377,13 @@ class Project(Section):
 class Polling(Section):
     """How often, how much, how long; durations in seconds."""
 
-    interval: Annotated[Seconds, Field(ge=0.1)] = 60.0
-    refresh: Annotated[Seconds, Field(gt=0)] = 900.0
-    timeout: Annotated[Seconds, Field(gt=0)] = 10.0
+    interval: Annotated[Seconds, AfterValidator(_long_enough)] = 60.0
+    refresh: Annotated[Seconds, AfterValidator(_positive)] = 900.0
+    timeout: Annotated[Seconds, AfterValidator(_positive)] = 10.0
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     requests_per_second: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = 10.0
     history: Annotated[int, Field(ge=1, le=1000)] = 100
-    max_age: Annotated[Seconds, Field(gt=0)] = 86_400.0
+    max_age: Annotated[Seconds, AfterValidator(_positive)] = 86_400.0
     details: bool = True
     max_tasks: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
 
@@ -388,7 +419,8 @@ class Statuses(Section):
             for word in getattr(self, kind):
                 other = words.setdefault(word.casefold(), kind)
                 if other != kind:
-                    raise KeyedError(kind, f"the word {word!r} stands under {other} too")
+                    own, else_ = (kind, other) if kind in self.model_fields_set else (other, kind)
+                    raise KeyedError(own, f"the word {word!r} stands under {else_} too")
         return self
 
     @cached_property

@@ -31,6 +31,9 @@ _SAID = {
     "too_short": "at least one entry is needed",
     "string_too_short": "the text is empty",
     "finite_number": "a finite number is expected",
+    "greater_than_equal": "at least {ge:.15g} is expected",
+    "less_than_equal": "at most {le:.15g} is expected",
+    "string_pattern_mismatch": "text of the form {pattern} is expected",
 }
 
 
@@ -106,14 +109,12 @@ def _check_readable(key: str, path: Path) -> bytes:
 def _translate(error: ErrorDetails) -> ConfigError:
     path = ""
     for part in error["loc"]:
-        path = yamltext.join(path, part)
+        path = yamltext.join(path, part if isinstance(part, int) else yamltext.shown(part))
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, KeyedError):
         return ConfigError(str(cause), key=yamltext.join(path, cause.key))
     if isinstance(cause, ValueError):
         return ConfigError(str(cause), key=path)
-    return ConfigError(_SAID.get(error["type"]) or _lower(error["msg"]), key=path)
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:].replace("Input", "the value")
+    said = _SAID.get(error["type"])
+    reason = said.format_map(error.get("ctx", {})) if said else error["msg"].replace("Input", "the value", 1)
+    return ConfigError(reason, key=path)

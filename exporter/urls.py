@@ -18,7 +18,7 @@ def check_endpoint(url: str, *, allow_http: bool) -> None:
     never repeats the URL: a user part would be a secret.
     """
     parts = _split(url)
-    if "@" in parts.netloc or "?" in url or "#" in url:
+    if any(mark in url for mark in "@?#"):  # also `https://us/er:secret@host`, which has no user part
         raise ValueError("a base URL without user, query and fragment is expected")
     if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname or ""):
         raise ValueError("plain http would show the credentials; use https (or set insecure_http: true)")

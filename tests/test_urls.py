@@ -66,6 +66,7 @@ def test_plain_http_to_elsewhere_needs_consent(url: str) -> None:
         (f"https://user:{CANARY}@host", "a base URL without user, query and fragment is expected"),
         (f"https://{CANARY}@host", "a base URL without user, query and fragment is expected"),
         ("https://@host", "a base URL without user, query and fragment is expected"),
+        (f"https://us/er:{CANARY}@host", "a base URL without user, query and fragment is expected"),
         (f"https://host/?token={CANARY}", "a base URL without user, query and fragment is expected"),
         ("https://host/?", "a base URL without user, query and fragment is expected"),
         ("https://host/#", "a base URL without user, query and fragment is expected"),

@@ -71,7 +71,7 @@ def test_bombs_and_loops_are_refused_before_they_are_built() -> None:
     assert refused("a: &a {b: *a, c: *a}") == "nested deeper than 50 levels, or an alias that contains itself"
 
 
-@pytest.mark.parametrize("depth", [52, 5000])
+@pytest.mark.parametrize("depth", [52, 2000])
 def test_deep_nesting_is_refused(depth: int) -> None:
     """Nested deeper than any configuration, and so deep that the parser itself gives up."""
     assert refused("[" * depth + "]" * depth).startswith("nested deeper than 50 levels")

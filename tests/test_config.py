@@ -1,0 +1,645 @@
+"""The configuration's values: defaults, what each key takes, what contradicts what (contract, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from exporter.config import AkskAuth, Config, MetadataAuth, PasswordAuth, Project, Statuses, TokenAuth
+from exporter.configfile import parse_config, validate
+from exporter.errors import ConfigError
+from exporter.secrets import Secret
+from tests.config import BASE
+
+FOLDER = Path("/etc/exporter")
+
+WHOLE = """
+projects:
+  - name: prod
+    region: cn-north-4
+    project_id: 0a1b
+    endpoint: https://workspace.example.com/base/
+    iam_endpoint: https://iam.example.com/
+    ca_file: /etc/ssl/ca.pem
+    proxy_url: http://user:secret@proxy.example.com:3128
+    auth:
+      password: {domain_name: dom, user_name: usr, password: pwd}
+    tasks:
+      - id: 8d2e_A-1
+        name: nightly stop
+        grace: 5m
+        max_duration: 1h30m
+    discovery:
+      include: ["^prod-", night]
+      exclude: [test]
+  - name: staging
+    region: eu-west-101
+    proxy_from_environment: true
+    auth:
+      aksk: {access_key: ak, secret_key: sk, security_token: st}
+    discovery: {}
+  - name: edge
+    endpoint: http://localhost:8080
+    insecure_http: true
+    project_id: 1c2d
+    auth:
+      metadata: {endpoint: http://192.0.2.1}
+    discovery:
+  - name: fixed
+    region: ap-southeast-3
+    project_id: 2e3f
+    auth: {token: {token_file: token}}
+    tasks: [{id: x}]
+polling:
+  interval: 30s
+  refresh: 10m
+  timeout: 5s
+  concurrency: 4
+  requests_per_second: 0.5
+  history: 1000
+  max_age: 1d
+  details: false
+  max_tasks: 50
+defaults: {grace: 10m, max_duration: 1h}
+statuses:
+  success: [DONE]
+  failed: [BROKEN, DEAD]
+  skipped: []
+  running: [BUSY]
+time_zone: Asia/Shanghai
+"""
+
+
+def parse(text: str, environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration in `text`, as if from a file in FOLDER."""
+    return parse_config(text, environment or {}, FOLDER)
+
+
+def refused(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """The error that `text` gives."""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, environment)
+    return str(caught.value)
+
+
+def project(auth: str, more: str = "") -> Project:
+    """A project that signs in with `auth`."""
+    text = f"projects: [{{name: p, region: cn-north-4, project_id: a1, auth: {auth}, discovery: {{}}{more}}}]"
+    return parse(text).projects[0]
+
+
+def test_the_defaults_are_the_contract_s() -> None:
+    """Literal values: what stands in the contract's example."""
+    config = parse(BASE)
+    assert config.polling.model_dump() == {
+        "interval": 60.0,
+        "refresh": 900.0,
+        "timeout": 10.0,
+        "concurrency": 8,
+        "requests_per_second": 10.0,
+        "history": 100,
+        "max_age": 86_400.0,
+        "details": True,
+        "max_tasks": 20_000,
+    }
+    assert config.defaults.model_dump() == {"grace": 900.0, "max_duration": 7200.0}
+    assert config.statuses.model_dump() == {
+        "success": ("SUCCESS", "FINISH"),
+        "failed": ("FAIL", "FAILED"),
+        "skipped": ("SKIP", "SKIPPED"),
+        "running": ("RUNNING", "WAITING", "INIT"),
+    }
+    assert config.time_zone == "UTC"
+    only = config.projects[0]
+    assert (only.insecure_http, only.proxy_from_environment, only.discovery) == (False, False, None)
+    assert (only.ca_file, only.proxy_secret) == (None, None)
+    assert only.tasks[0].model_dump() == {"id": "8d2e", "name": None, "grace": None, "max_duration": None}
+
+
+def test_every_key_is_taken() -> None:
+    """A file that sets each key once."""
+    config = parse(WHOLE)
+    prod, staging, edge, fixed = config.projects
+    assert (prod.name, prod.region, prod.project_id) == ("prod", "cn-north-4", "0a1b")
+    assert (prod.base_url, prod.iam_url) == ("https://workspace.example.com/base", "https://iam.example.com")
+    assert prod.ca_file == Path("/etc/ssl/ca.pem")
+    assert prod.proxy_secret == Secret("http://user:secret@proxy.example.com:3128")
+    assert isinstance(prod.auth.method, PasswordAuth)
+    assert (prod.auth.method.domain_name, prod.auth.method.user_name) == ("dom", "usr")
+    assert prod.auth.method.password_secret == Secret("pwd")
+    assert prod.tasks[0].model_dump() == {
+        "id": "8d2e_A-1",
+        "name": "nightly stop",
+        "grace": 300.0,
+        "max_duration": 5400.0,
+    }
+    assert isinstance(staging.auth.method, AkskAuth)
+    assert staging.auth.method.access_key_secret == Secret("ak")
+    assert staging.auth.method.secret_key_secret == Secret("sk")
+    assert staging.auth.method.security_token_secret == Secret("st")
+    assert staging.proxy_from_environment
+    assert isinstance(edge.auth.method, MetadataAuth)
+    assert edge.auth.method.endpoint == "http://192.0.2.1"
+    assert (edge.base_url, edge.iam_url) == ("http://localhost:8080", None)
+    assert isinstance(fixed.auth.method, TokenAuth)
+    assert fixed.auth.method.token_secret == Secret(file=FOLDER / "token")
+    assert config.polling.model_dump() == {
+        "interval": 30.0,
+        "refresh": 600.0,
+        "timeout": 5.0,
+        "concurrency": 4,
+        "requests_per_second": 0.5,
+        "history": 1000,
+        "max_age": 86_400.0,
+        "details": False,
+        "max_tasks": 50,
+    }
+    assert config.defaults.model_dump() == {"grace": 600.0, "max_duration": 3600.0}
+    assert config.statuses.model_dump() == {
+        "success": ("DONE",),
+        "failed": ("BROKEN", "DEAD"),
+        "skipped": (),
+        "running": ("BUSY",),
+    }
+    assert config.time_zone == "Asia/Shanghai"
+
+
+@pytest.mark.parametrize("section", ["polling", "defaults", "statuses"])
+def test_a_section_with_nothing_under_it_means_its_defaults(section: str) -> None:
+    """`polling:` with all its keys commented out is what people leave behind."""
+    assert parse(f"{BASE}{section}:\n") == parse(BASE)
+
+
+def test_discovery_and_metadata_need_nothing_under_them() -> None:
+    """`discovery:` alone takes every task, `metadata:` alone the usual service."""
+    config = parse(
+        "projects:\n- name: p\n  region: cn-north-4\n  auth:\n    metadata:\n  discovery:\n"
+    ).projects[0]
+    assert config.discovery is not None
+    assert config.discovery.include == (".*",)
+    assert isinstance(config.auth.method, MetadataAuth)
+    assert config.auth.method.endpoint == "http://169.254.169.254"
+
+
+@pytest.mark.parametrize(
+    ("region", "workspace", "iam"),
+    [
+        (
+            "cn-north-4",
+            "https://workspace.cn-north-4.myhuaweicloud.com",
+            "https://iam.cn-north-4.myhuaweicloud.com",
+        ),
+        (
+            "eu-west-101",
+            "https://workspace.eu-west-101.myhuaweicloud.eu",
+            "https://iam.eu-west-101.myhuaweicloud.eu",
+        ),
+    ],
+)
+def test_the_region_gives_the_default_endpoints(region: str, workspace: str, iam: str) -> None:
+    """The European site has another domain."""
+    only = parse(BASE.replace("cn-north-4", region)).projects[0]
+    assert (only.base_url, only.iam_url) == (workspace, iam)
+
+
+# Names of tasks
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("prod-stop", True),
+        ("my prod-stop", False),
+        ("good night", True),
+        ("prod-test", False),
+        ("night test", False),
+        ("other", False),
+        ("NIGHT", False),
+        ("", False),
+    ],
+)
+def test_names_are_searched_for_the_expressions(name: str, *, chosen: bool) -> None:
+    """One of `include` is found and none of `exclude`: searched, not matched whole."""
+    discovery = parse(WHOLE).projects[0].discovery
+    assert discovery is not None
+    assert discovery.matches(name) is chosen
+
+
+def test_everything_is_found_by_default() -> None:
+    """`.*` finds the empty name too, and one of several lines."""
+    discovery = project("{metadata: {}}").discovery
+    assert discovery is not None
+    assert all(discovery.matches(name) for name in ("", "a", "a\nb", "ä"))
+
+
+def test_an_expression_that_may_change_its_meaning_is_taken_quietly() -> None:
+    """Python warns of `[[`, on stderr and with the text; it works as it always did."""
+    text = BASE.replace("tasks: [{id: 8d2e}]", "discovery: {include: ['[[a]']}")
+    discovery = parse(text).projects[0].discovery
+    assert discovery is not None
+    assert discovery.matches("[")
+
+
+# Statuses
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("SUCCESS", "success"),
+        ("success", "success"),
+        (" Success ", "success"),
+        ("FINISH", "success"),
+        ("FAIL", "failed"),
+        ("failed", "failed"),
+        ("Skip", "skipped"),
+        ("SKIPPED", "skipped"),
+        ("RUNNING", "running"),
+        ("waiting", "running"),
+        ("Init", "running"),
+        ("", "unknown"),
+        (" ", "unknown"),
+        ("PARTIAL", "unknown"),
+        ("SUCCESSFUL", "unknown"),
+        ("SUCC ESS", "unknown"),
+        ("FİNİSH", "unknown"),
+    ],
+)
+def test_words_are_compared_without_case(word: str, kind: str) -> None:
+    """Every other word is unknown, and so is none."""
+    assert Statuses().class_of(word) == kind
+
+
+def test_one_class_may_be_set_and_the_others_stay() -> None:
+    """The list replaces that of its class: what is wanted of the old words is written again."""
+    statuses = parse(f"{BASE}statuses: {{failed: [ERROR, ' Broken ', Straße]}}").statuses
+    assert statuses.class_of("error") == "failed"
+    assert statuses.class_of("BROKEN") == "failed"
+    assert statuses.class_of("STRASSE") == "failed"
+    assert statuses.class_of("FAILED") == "unknown"
+    assert statuses.class_of("SUCCESS") == "success"
+
+
+def test_a_word_may_move_when_both_classes_are_written() -> None:
+    """FINISH as a failure, taken out of the successes."""
+    statuses = parse(f"{BASE}statuses: {{success: [SUCCESS], failed: [FAIL, FINISH]}}").statuses
+    assert statuses.class_of("finish") == "failed"
+
+
+def test_a_word_may_stand_twice_in_its_own_class() -> None:
+    """That contradicts nothing."""
+    assert parse(f"{BASE}statuses: {{success: [OK, ok]}}").statuses.class_of("Ok") == "success"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "error"),
+    [
+        ("{success: [FAIL]}", "statuses.success: the word 'FAIL' stands under failed too"),
+        ("{running: [finish]}", "statuses.running: the word 'finish' stands under success too"),
+        ("{success: [a], failed: [A]}", "statuses.failed: the word 'A' stands under success too"),
+        ("{skipped: [x], running: [y, ' X ']}", "statuses.running: the word 'X' stands under skipped too"),
+    ],
+)
+def test_a_word_in_two_classes_names_the_key_that_was_written(statuses: str, error: str) -> None:
+    """A default that stands nowhere in the file is not what its author should look for."""
+    assert refused(f"{BASE}statuses: {statuses}") == error
+
+
+# Variables
+
+
+def test_variables_make_numbers_lists_and_mappings_where_the_key_takes_them() -> None:
+    """A scalar that is only a variable is read as YAML."""
+    environment = {
+        "HISTORY": "50",
+        "RATE": "0.5",
+        "DETAILS": "false",
+        "INTERVAL": "30s",
+        "ZERO": "0",
+        "INCLUDE": "[a, 'b.*']",
+        "WORDS": "[OK]",
+        "AUTH": "{token: {token: abc}}",
+        "TASK": "{id: 8d2e, grace: 5m}",
+        "POLLING": "{interval: 45s}",
+    }
+    config = parse(
+        """
+projects:
+  - name: p
+    region: cn-north-4
+    project_id: a1
+    auth: ${AUTH}
+    tasks:
+      - ${TASK}
+    discovery:
+      include: ${INCLUDE}
+polling:
+  interval: ${INTERVAL}
+  history: ${HISTORY}
+  requests_per_second: ${RATE}
+  details: ${DETAILS}
+defaults:
+  grace: ${ZERO}
+statuses:
+  success: ${WORDS}
+""",
+        environment,
+    )
+    assert config.polling.model_dump(include={"interval", "history", "requests_per_second", "details"}) == {
+        "interval": 30.0,
+        "history": 50,
+        "requests_per_second": 0.5,
+        "details": False,
+    }
+    only = config.projects[0]
+    assert config.defaults.grace == 0.0
+    assert config.statuses.success == ("OK",)
+    assert only.discovery is not None
+    assert only.discovery.include == ("a", "b.*")
+    assert only.tasks[0].grace == 300.0
+    assert isinstance(only.auth.method, TokenAuth)
+    assert only.auth.method.token_secret == Secret("abc")
+    assert parse(f"{BASE}polling: ${{POLLING}}", environment).polling.interval == 45.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "12345",
+        "yes",
+        "null",
+        "~",
+        "#x",
+        "a: b",
+        "[1]",
+        "{a: b}",
+        "'quoted'",
+        "1e3",
+        "2024-12-24",
+        "*x",
+        "!x y",
+        "x ",
+        " x",
+        "x\n",
+        "a${B}",
+        "$$",
+        "0x1F",
+        "ünï",
+        "{{",
+        "-",
+    ],
+)
+def test_variables_stay_text_where_the_key_takes_text(value: str) -> None:
+    """A password that looks like a number, a truth value or a list is still that password."""
+    text = "{password: {domain_name: '${V}', user_name: '${V}', password: '${V}'}}"
+    config = parse(
+        BASE.replace("{token: {token: hunter2}}", text).replace("name: prod", "name: ${V}"), {"V": value}
+    )
+    only = config.projects[0]
+    assert isinstance(only.auth.method, PasswordAuth)
+    assert only.auth.method.password_secret == Secret(value)
+    assert (only.auth.method.domain_name, only.auth.method.user_name) == (value, value)
+    assert only.name == value
+
+
+def test_variables_stay_text_in_lists_of_text_and_file_names() -> None:
+    """Words and expressions in lists, ids, URLs, zones and file names are text too."""
+    config = parse(
+        BASE.replace("[{id: 8d2e}]", "[{id: '${N}', name: '${N}'}]")
+        .replace("{token: hunter2}", "{token_file: '${N}'}")
+        .replace("0a1b2c3d", "${N}")
+        + "statuses: {success: ['${N}', 'x${N}']}\ntime_zone: ${Z}\n",
+        {"N": "123", "Z": "GMT+8"},
+    )
+    only = config.projects[0]
+    assert (only.project_id, only.tasks[0].id, only.tasks[0].name) == ("123", "123", "123")
+    assert isinstance(only.auth.method, TokenAuth)
+    assert only.auth.method.token_file == FOLDER / "123"
+    assert config.statuses.success == ("123", "x123")
+    assert config.time_zone == "GMT+8"
+
+
+def test_a_variable_inside_a_text_is_only_text() -> None:
+    """`5${UNIT}` is a text, whatever comes of it."""
+    environment = {"UNIT": "m", "N": "0"}
+    assert parse(f"{BASE}polling: {{interval: '5${{UNIT}}'}}", environment).polling.interval == 300.0
+    assert refused(f"{BASE}polling: {{history: '5${{N}}'}}", environment) == (
+        "polling.history: a whole number is expected"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        ("history", "many", "polling.history: a whole number is expected"),
+        ("history", "", "polling.history: a whole number is expected"),
+        ("history", "0", "polling.history: at least 1 is expected"),
+        ("details", "perhaps", "polling.details: true or false is expected"),
+        ("interval", "60", "polling.interval: a duration such as 90s, 15m or 1h30m is expected"),
+        ("nonsense", "1", "polling.nonsense: unknown key"),
+    ],
+)
+def test_a_variable_of_the_wrong_type_names_the_key(key: str, value: str, error: str) -> None:
+    """The environment is no excuse."""
+    assert refused(f"{BASE}polling: {{{key}: '${{V}}'}}", {"V": value}) == error
+
+
+def test_a_section_in_a_variable_is_checked_like_any_other() -> None:
+    """What is no mapping is said to be none."""
+    assert refused(f"{BASE}polling: ${{P}}", {"P": "5"}) == "polling: a mapping of keys is expected"
+    assert refused(f"{BASE}polling: ${{P}}", {"P": "{x: 5}"}) == "polling.x: unknown key"
+
+
+# Signing in
+
+ONE_EACH = {
+    "token": "{token: {token: s}}",
+    "password": "{password: {domain_name: d, user_name: u, password: s}}",
+    "aksk": "{aksk: {access_key: a, secret_key: s}}",
+    "metadata": "{metadata: {}}",
+}
+
+
+@pytest.mark.parametrize("one", ONE_EACH)
+def test_exactly_one_way_to_sign_in(one: str) -> None:
+    """One is good, two of whatever kind are not."""
+    auth = project(ONE_EACH[one]).auth
+    assert auth.method is getattr(auth, one)
+    for other in ONE_EACH:
+        if other != one:
+            both = f"{ONE_EACH[one][:-1]}, {ONE_EACH[other][1:]}"
+            with pytest.raises(ConfigError, match=r"\.auth: exactly one of token, password, aksk, metadata"):
+                project(both)
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret", "rest"),
+    [
+        ("token", "token", ""),
+        ("password", "password", "domain_name: d, user_name: u, "),
+        ("aksk", "access_key", "secret_key: x, "),
+        ("aksk", "secret_key", "access_key: x, "),
+        ("aksk", "security_token", "access_key: x, secret_key: x, "),
+    ],
+)
+def test_each_secret_has_a_file_as_its_sibling(kind: str, secret: str, rest: str) -> None:
+    """The value or the file, not both; the file's name is relative to the configuration's folder."""
+    path = f"projects[0].auth.{kind}.{secret}"
+    method = project(f"{{{kind}: {{{rest}{secret}: s}}}}").auth.method
+    assert getattr(method, f"{secret}_secret") == Secret("s")
+    for name, file in (("f", FOLDER / "f"), ("../f", FOLDER / "../f"), ("/run/f", Path("/run/f"))):
+        method = project(f"{{{kind}: {{{rest}{secret}_file: {name}}}}}").auth.method
+        assert getattr(method, f"{secret}_secret") == Secret(file=file)
+    with pytest.raises(ConfigError) as caught:
+        project(f"{{{kind}: {{{rest}{secret}: s, {secret}_file: f}}}}")
+    assert str(caught.value) == f"{path}_file: {secret} is given too; keep one of the two"
+    with pytest.raises(ConfigError) as caught:
+        project(f"{{{kind}: {{{rest}{secret}: ' '}}}}")
+    assert str(caught.value) == f"{path}: the value is empty"
+    if secret == "security_token":
+        method = project("{aksk: {access_key: x, secret_key: x}}").auth.method
+        assert isinstance(method, AkskAuth)
+        assert method.security_token_secret is None
+        return
+    with pytest.raises(ConfigError) as caught:
+        project(f"{{{kind}: {{{rest}}}}}")
+    assert str(caught.value) == f"{path}: a value is needed (or {secret}_file)"
+
+
+def test_a_proxy_s_url_may_stand_in_a_file() -> None:
+    """Its user part is a secret, so it has a sibling too."""
+    assert project("{metadata: {}}", ", proxy_url_file: f").proxy_secret == Secret(file=FOLDER / "f")
+
+
+@pytest.mark.parametrize(
+    ("auth", "keys", "error"),
+    [
+        ("token", "region: r, project_id: a", None),
+        ("token", "endpoint: 'https://h', project_id: a", None),
+        ("token", "region: r", "project_id: a value is needed with a ready token"),
+        ("password", "region: r", None),
+        ("password", "project_id: a, endpoint: 'https://h', iam_endpoint: 'https://i'", None),
+        ("password", "project_id: a", "region: a value is needed (or endpoint)"),
+        (
+            "password",
+            "project_id: a, endpoint: 'https://h'",
+            "region: a value is needed to sign in (or iam_endpoint)",
+        ),
+        (
+            "password",
+            "endpoint: 'https://h', iam_endpoint: 'https://i'",
+            "region: a value is needed to look up the project (or project_id)",
+        ),
+        ("aksk", "region: r", None),
+        ("aksk", "project_id: a, endpoint: 'https://h'", None),
+        ("aksk", "endpoint: 'https://h'", "region: a value is needed to look up the project (or project_id)"),
+        ("metadata", "region: r", None),
+        ("metadata", "project_id: a, endpoint: 'https://h'", None),
+        (
+            "metadata",
+            "endpoint: 'https://h'",
+            "region: a value is needed to look up the project (or project_id)",
+        ),
+    ],
+)
+def test_what_each_way_to_sign_in_needs_to_know(auth: str, keys: str, error: str | None) -> None:
+    """The project's id is optional where it can be learned, the region where the addresses are given."""
+    text = f"projects: [{{name: p, {keys}, auth: {ONE_EACH[auth]}, discovery: {{}}}}]"
+    if error is None:
+        assert parse(text).projects[0].name == "p"
+    else:
+        assert refused(text) == f"projects[0].{error}"
+
+
+def test_plain_http_needs_loopback_or_consent() -> None:
+    """For both endpoints; `insecure_http` is the consent."""
+    for key in ("endpoint", "iam_endpoint"):
+        more = f", {key}: 'http://h.example.com'"
+        with pytest.raises(ConfigError, match=rf"^projects\[0\]\.{key}: plain http would show"):
+            project("{metadata: {}}", more)
+        assert project("{metadata: {}}", f"{more}, insecure_http: true").name == "p"
+        assert project("{metadata: {}}", f", {key}: 'http://127.0.0.1:1'").name == "p"
+
+
+def test_what_is_no_mapping_is_no_configuration() -> None:
+    """Also where it comes from elsewhere than a file."""
+    with pytest.raises(ConfigError, match=r"^a mapping of keys is expected$"):
+        validate(Config, ["projects"], FOLDER)
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    """It is handed to everybody."""
+    config = parse(BASE)
+    with pytest.raises(ValidationError):
+        config.time_zone = "GMT"  # type: ignore[misc]
+
+
+def test_no_secret_is_in_what_a_configuration_prints() -> None:
+    """`repr`, `str`, a dump and its JSON, of the whole and of the secrets taken out."""
+    canary = "hunter2-canary"
+    text = WHOLE.replace("secret@", f"{canary}@")
+    for secret in ("password: pwd", "access_key: ak", "secret_key: sk", "security_token: st"):
+        text = text.replace(secret, f"{secret.split()[0]} {canary}")
+    config = parse(text)
+    prod, staging, *_ = config.projects
+    assert prod.proxy_secret == Secret(f"http://user:{canary}@proxy.example.com:3128")
+    assert isinstance(prod.auth.method, PasswordAuth)
+    assert isinstance(staging.auth.method, AkskAuth)
+    secrets = [
+        prod.proxy_secret,
+        prod.auth.method.password_secret,
+        staging.auth.method.access_key_secret,
+        staging.auth.method.secret_key_secret,
+        staging.auth.method.security_token_secret,
+    ]
+    assert all(secret is not None and canary in (secret.value or "") for secret in secrets)
+    for thing in (config, *secrets):
+        assert canary not in f"{thing} {thing!r} {[thing]}"
+    assert canary not in str(config.model_dump())
+    assert canary not in config.model_dump_json()
+
+
+def _sections(value: Any) -> st.SearchStrategy[Any]:
+    """Anything that YAML can say."""
+    scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
+    return st.recursive(
+        scalars | st.just(value) | st.binary(max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["projects", "name", "auth", "token", "tasks", "id", "polling", "history"])
+                | st.integers()
+                | st.text(max_size=4),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    )
+
+
+@given(_sections({"token": {"token": "x"}}), st.sampled_from(sorted(Config.model_fields)))
+def test_any_value_under_any_key_is_taken_or_refused_with_its_key(value: object, key: str) -> None:
+    """No value gives anything but a configuration or one line that begins with the key."""
+    values: dict[str, Any] = {
+        "projects": [
+            {
+                "name": "p",
+                "region": "r",
+                "project_id": "a",
+                "auth": {"token": {"token": "t"}},
+                "tasks": [{"id": "x"}],
+            }
+        ]
+    }
+    try:
+        validate(Config, {**values, key: value}, FOLDER)
+    except ConfigError as error:
+        assert str(error).startswith(key)  # noqa: PT017 - many values are good
+        assert "\n" not in str(error)  # noqa: PT017
