@@ -26,6 +26,7 @@ from exporter.errors import (
 _SHAPES = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 _TAG = re.compile(r"<[^<>]*>")
 _SECONDS = re.compile(r"[0-9]{1,9}")
+_LONGEST_WISH = 3600.0
 _MAX_CODE = 64
 _MAX_MESSAGE = 1000
 _MAX_DETAIL = 500
@@ -86,15 +87,16 @@ def is_locked(answer: Answer) -> bool:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return Retry-After in seconds (RFC 9110, section 10.2.3); None without one, or for nonsense.
 
-    A date is compared with the answer's own Date where it has one, so that a wrong local clock does no harm.
+    A date is compared with the answer's own Date where it has one, so that a wrong local clock does no harm. A
+    wish of more than an hour is cut to one: nobody may silence the exporter for longer.
     """
     text = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
-        return float(text)
+        return min(float(text), _LONGEST_WISH)
     until = http_date(text)
     if until is None:
         return None
-    return max(0.0, until - (http_date(headers.get("date", "")) or now))
+    return min(max(0.0, until - (http_date(headers.get("date", "")) or now)), _LONGEST_WISH)
 
 
 def http_date(text: str) -> float | None:

@@ -173,6 +173,24 @@ def test_a_token_that_never_works() -> None:
     assert str(error) == "metadata: the credentials were not accepted (401)"
 
 
+def test_a_token_that_cannot_be_renewed() -> None:
+    """Where the service asks for a token and gives none, that is the answer."""
+
+    async def main() -> tuple[Server, ApiError]:
+        server = Server()
+        server.keys_answer = (b"", 401)
+        client = over(server)
+        await fail(client)
+        server.tokens = False
+        await asyncio.sleep(60)
+        return server, await fail(client)
+
+    server, error = run(main())
+    assert [method for method, *_ in server.seen[4:]] == ["GET", "PUT"]
+    assert isinstance(error, StatusError)
+    assert error.answer.status == 404
+
+
 def test_no_agency() -> None:
     """A server without an agency says so; it is not asked again for a minute."""
 

@@ -225,7 +225,8 @@ async def test_an_upstream_that_repeats_the_proxy_user() -> None:
 async def test_the_metadata_service_is_asked_without_a_proxy() -> None:
     """The metadata service is on the server itself: a proxy must never see its keys."""
     async with serve(GATEWAY) as proxy, serve(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n") as imds:
-        one, observed = client({"metadata": {"endpoint": imds.url}}, proxy_url=proxy.url, project_id="p")
+        auth = {"metadata": {"endpoint": imds.url}}
+        one, observed = client(auth, endpoint=imds.url, proxy_url=proxy.url, project_id="p")
         await fail(one)
         await one.aclose()
     assert proxy.heads == []

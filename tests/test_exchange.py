@@ -320,16 +320,17 @@ def test_every_attempt_is_signed_anew() -> None:
 def test_what_is_not_signed_is_not_sent() -> None:
     """Where no signature is to be had, nothing is sent, counted or limited."""
 
-    async def main() -> tuple[ApiError, Observed, int]:
+    async def main() -> tuple[ApiError, Observed, int, int]:
         def refuse(_: Request) -> Mapping[str, str]:
             raise ApiError("no", label="x")
 
         upstream = Upstream(lambda _: pytest.fail("sent"))
-        return await upstream.fail(sign=refuse), upstream.observed, upstream.gate._window.under_way
+        error, window = await upstream.fail(sign=refuse), upstream.gate._window
+        return error, upstream.observed, window.under_way, window.ended(since=0)
 
-    error, observed, under_way = run(main())
+    error, observed, under_way, ended = run(main())
     assert error.reason == "no"
-    assert (observed.requests, under_way) == ([], 0)
+    assert (observed.requests, under_way, ended) == ([], 0, 0)
 
 
 def test_a_malformed_answer() -> None:

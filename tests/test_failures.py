@@ -168,6 +168,8 @@ def test_throttling() -> None:
         ({"retry-after": "Tue, 14 Nov 2023 22:14:20 GMT"}, 60),
         ({"retry-after": "Tue, 14 Nov 2023 22:12:20 GMT"}, 0),
         ({"retry-after": "Tue, 14 Nov 2023 22:14:20 GMT", "date": "Tue, 14 Nov 2023 22:14:10 GMT"}, 10),
+        ({"retry-after": "3601"}, 3600),
+        ({"retry-after": "Wed, 14 Nov 2040 22:14:20 GMT"}, 3600),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "1.5"}, None),
         ({"retry-after": "soon"}, None),
