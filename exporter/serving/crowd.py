@@ -7,6 +7,7 @@ connections open, there is room for one that asks and reads.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -68,6 +69,8 @@ class Crowd:
         # Both in the order of entry: the first has waited longest.
         self._waiting: dict[Member, None] = {}
         self._stalled: dict[Member, None] = {}
+        self._work: deque[Callable[[], None]] = deque()
+        self._newest = True
         self._unclosed = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._all_closed = asyncio.Event()
@@ -119,6 +122,23 @@ class Crowd:
         """Hold an answer's task until it is done."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def queue(self, work: Callable[[], None]) -> None:
+        """Do costly work in its turn: one piece, then everybody else, then the next piece.
+
+        The newest and the oldest piece take turns. When a flood comes, who was there before it and who comes
+        after it are both served at once; in the order of arrival the latter would wait for all of it.
+        """
+        self._work.append(work)
+        if len(self._work) == 1:
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        work = self._work.pop() if self._newest else self._work.popleft()
+        self._newest = not self._newest
+        if self._work:
+            asyncio.get_running_loop().call_soon(self._take_turn)
+        work()
 
     def retire(self) -> None:
         """Make each open connection's next answer its last."""

@@ -72,24 +72,24 @@ class Connection(asyncio.Protocol):
         """Take bytes from the network; while an answer is under way none are read."""
         if self.state is not State.WAITING:
             return
-        if self._tls is not None:
-            try:
-                data = self._tls.receive(data)
-            except ssl.SSLError as error:
-                self._refuse_tls(self._tls, error)
-                return
-            self._transport.write(self._tls.outgoing())
-        if data:
-            self._http.receive_data(data)
-        if self._tls is not None and self._tls.ended:
-            self._http.receive_data(b"")
-        self._advance()
+        if self._tls is None:
+            self._take(data)
+        elif self._tls.begun:
+            self._decrypt(self._tls, data)
+        elif self._tls.hold(data):
+            self._transport.pause_reading()
+            self._crowd.queue(self._greet)
+
+    def _greet(self) -> None:
+        """Begin the TLS handshake: it is this connection's turn."""
+        if self.state is State.WAITING and self._tls is not None:
+            self._transport.resume_reading()
+            self._decrypt(self._tls, b"")
 
     def eof_received(self) -> bool:
         """Note that the client sends no more; a request that was read is still answered."""
         if self.state is State.WAITING:
-            self._http.receive_data(b"")
-            self._advance()
+            self._take(b"", ended=True)
         return self.state is State.ANSWERING
 
     def pause_writing(self) -> None:
@@ -135,6 +135,22 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         self._enter(State.CLOSED, None)
         self._crowd.forget(self)
+
+    def _decrypt(self, tls: TlsStream, data: bytes) -> None:
+        try:
+            text = tls.receive(data)
+        except ssl.SSLError as error:
+            self._refuse_tls(tls, error)
+            return
+        self._transport.write(tls.outgoing())
+        self._take(text, ended=tls.ended)
+
+    def _take(self, data: bytes, *, ended: bool = False) -> None:
+        if data:
+            self._http.receive_data(data)
+        if ended:
+            self._http.receive_data(b"")
+        self._advance()
 
     def _advance(self) -> None:
         """Take up what has arrived, as far as it goes."""

@@ -79,6 +79,23 @@ async def test_stalled_answers() -> None:
     await group.close(0)
 
 
+async def test_costly_work_is_done_from_both_ends() -> None:
+    """One piece in a turn of the event loop, alternately the newest and the oldest."""
+    group = crowd()
+    done: list[str] = []
+    for name in "abcde":
+        group.queue(lambda name=name: done.append(name))  # type: ignore[misc]
+    await asyncio.sleep(0)
+    assert done == ["e"]
+    group.queue(lambda: done.append("f"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert done == ["e", "a", "f", "b", "d", "c"]
+    group.queue(lambda: done.append("g"))
+    await asyncio.sleep(0)
+    assert done[-1] == "g"
+
+
 async def test_retiring() -> None:
     """All are told, and all stay."""
     group = crowd()
