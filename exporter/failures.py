@@ -87,8 +87,8 @@ def is_locked(answer: Answer) -> bool:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return Retry-After in seconds (RFC 9110, section 10.2.3); None without one, or for nonsense.
 
-    A date is compared with the answer's own Date where it has one, so that a wrong local clock does no harm. A
-    wish of more than an hour is cut to one: nobody may silence the exporter for longer.
+    A date is compared with the answer's own Date where it has one, so that a wrong local clock does no harm.
+    A wish of more than an hour is cut to one: nobody may silence the exporter for longer.
     """
     text = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
