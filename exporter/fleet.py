@@ -11,6 +11,7 @@ from typing import Protocol
 
 from exporter.config import Config, Project
 from exporter.counting import Met
+from exporter.errors import NotFoundError
 from exporter.polling import Due
 from exporter.records import Task
 from exporter.selection import Selected, Shard, select
@@ -44,7 +45,7 @@ class Fleet:
         self._tasks: dict[str, TrackedTask] = {}
         self._departed: dict[str, tuple[Met, float]] = {}
         self._listed: dict[str, float] | None = None
-        """When each task was last in the list (monotonic); None before the first list."""
+        """When each task was last in the list (monotonic); None before the first whole list."""
         self._next_change = 0.0
 
     def __len__(self) -> int:
@@ -61,12 +62,13 @@ class Fleet:
         chosen = select(self._project, entries.values(), self._shard)
         earlier = self._listed
         for task_id in [task_id for task_id in self._tasks if task_id not in chosen]:
-            if complete or task_id in entries:
+            if complete or task_id in entries or self._gone(task_id):
                 self._leave(task_id, moment)
         for task_id, selected in chosen.items():
             new = complete and earlier is not None and task_id not in earlier and task_id in entries
             self._observe(selected, new=new, project_id=project_id, now=now, moment=moment)
-        self._remember(entries, moment)
+        self._remember(entries if complete else None, moment)
+        self.advance(now)
 
     def list_unavailable(self, *, forbidden: bool, project_id: str, now: float, moment: float) -> None:
         """The list could not be read: the configured tasks are watched all the same.
@@ -76,18 +78,21 @@ class Fleet:
         for selected in select(self._project, None, self._shard).values():
             if forbidden or selected.task_id not in self._tasks:
                 self._observe(selected, new=False, project_id=project_id, now=now, moment=moment)
+        self.advance(now)
 
     def due(self, *, now: float, moment: float) -> list[tuple[TrackedTask, Due]]:
-        """Return the tasks whose records are to be read, in the order of their deadlines.
-
-        Tasks whose runs the list shows to be current are marked so on the way.
-        """
+        """Return the tasks whose records are to be read, in the order of their deadlines."""
         found = []
         for task in self._tasks.values():
             due = task.due(now=now, moment=moment)
             if due:
                 found.append((task, due))
         return sorted(found, key=lambda item: (item[1].deadline, item[0].sweep_rank(now)))
+
+    def probes(self, moment: float) -> list[TrackedTask]:
+        """Return the tasks in back-off that were not tried since `moment`, the longest untried first."""
+        ranked = [(rank, task) for task in self if (rank := task.probe_rank(moment)) is not None]
+        return [task for _, task in sorted(ranked, key=lambda item: item[0])]
 
     def confirm(self, *, now: float, moment: float) -> None:
         """The list was just read: mark the tasks that it shows to be current."""
@@ -123,15 +128,15 @@ class Fleet:
         task = self._tasks.get(selected.task_id)
         before = task.state if task else None
         if task is None:
-            task = self._join(selected, new=new, now=now, moment=moment)
+            task = self._join(selected, now=now, moment=moment)
         if selected.listing:
-            task.listed(selected.listing, project_id=project_id, now=now)
+            task.listed(selected.listing, new=new, project_id=project_id, now=now)
         else:
             task.unlisted(project_id=project_id, now=now)
         if task.state != before:
             self.publish(task)
 
-    def _join(self, selected: Selected, *, new: bool, now: float, moment: float) -> TrackedTask:
+    def _join(self, selected: Selected, *, now: float, moment: float) -> TrackedTask:
         met, _ = self._departed.pop(selected.task_id, (None, 0.0))
         task = TrackedTask(
             self._project.name,
@@ -140,7 +145,6 @@ class Fleet:
             self._config,
             now=now,
             moment=moment,
-            new=new,
             met=met,
         )
         self._tasks[selected.task_id] = task
@@ -152,9 +156,19 @@ class Fleet:
             self._departed[task_id] = (task.met, moment)
         self._publisher.remove((task.state.project, task_id))
 
-    def _remember(self, entries: Iterable[str], moment: float) -> None:
-        """Remember whom the list held, and forget those who left long ago."""
+    def _gone(self, task_id: str) -> bool:
+        """Whether upstream denied that the task exists when its records were last asked for."""
+        return isinstance(self._tasks[task_id].state.poll_error, NotFoundError)
+
+    def _remember(self, entries: Iterable[str] | None, moment: float) -> None:
+        """Remember whom the whole list held (None: it was cut), and forget those who left long ago.
+
+        After a list that was cut nobody can tell which tasks are new, until two whole ones were read again.
+        """
         horizon = moment - self._config.polling.max_age
+        self._departed = {key: item for key, item in self._departed.items() if item[1] >= horizon}
+        if entries is None:
+            self._listed = None
+            return
         seen = {**(self._listed or {}), **dict.fromkeys(entries, moment)}
         self._listed = {task_id: at for task_id, at in seen.items() if at >= horizon}
-        self._departed = {key: item for key, item in self._departed.items() if item[1] >= horizon}

@@ -11,16 +11,17 @@ import math
 from dataclasses import replace
 from datetime import tzinfo
 
-from exporter import counting, expectation, polling
+from exporter import counting, expectation, polling, window
 from exporter.config import Config, TaskConfig
 from exporter.counting import Met
 from exporter.details import RunDetails, summarize_details
+from exporter.doubt import in_doubt
 from exporter.errors import ApiError
 from exporter.history import History, Run, runs_of, summarize
-from exporter.paging import RECORDS_LIMIT, Read
+from exporter.paging import Read
 from exporter.polling import Due, Progress
 from exporter.records import Record, RecordDetail, Schedule, Task
-from exporter.recurrence import occurrences, period_seconds
+from exporter.recurrence import period_seconds
 from exporter.schedule import EARLY_START_SECONDS
 from exporter.state import Counts, TaskState
 from exporter.timestamps import parse_zone, zone_of
@@ -38,21 +39,24 @@ class TrackedTask:
         *,
         now: float,
         moment: float,
-        new: bool,
         met: Met | None = None,
     ) -> None:
         self._config = config
         self._own = own
-        self._new = new
+        self._new = False
         self._met = met
         self._memory = expectation.observe(None, now=now)
         self._progress = Progress(first_seen=moment, phase=polling.phase_of(f"{project}\0{task_id}"))
         self._failures = 0
+        self._attempted_at = -math.inf
+        self._not_before = -math.inf
+        self._newest_in_progress = 0.0
         self._history: History | None = None
         self._kept: list[Run] = []
         self._details_of: Record | None = None
         self._details: RunDetails | None = None
         self._schedule_in_doubt = True
+        self._schedule_at = -math.inf
         self.next_change = math.inf
         """When the state changes by itself: data becomes too old, or a run falls due (epoch seconds)."""
         self.state = TaskState(
@@ -69,10 +73,9 @@ class TrackedTask:
 
     def due(self, *, now: float, moment: float) -> Due | None:
         """Whether its records are to be read, why and by when."""
-        entry, settings = self.state.listing, self._config.polling
-        overdue = self.state.history is not None and self._overdue(now)
+        overdue = self._newest_in_progress < now - self.state.max_duration
         progress = replace(self._progress, overdue=overdue, uncovered=self._uncovered)
-        return polling.due(progress, entry, now=now, moment=moment, polling=settings)
+        return polling.due(progress, self.state.listing, now=now, moment=moment, polling=self._config.polling)
 
     def sweep_rank(self, now: float) -> tuple[bool, float]:
         """The place among new tasks: what the list calls failed first, then the nearest next run."""
@@ -81,17 +84,8 @@ class TrackedTask:
         return polling.first_sweep_rank(entry, failed, now)
 
     def back_to(self, due: Due) -> float | None:
-        """How far back a read needs to go; None for the whole window.
-
-        What one page holds is read whole each time. A longer window is read whole in turn, and in between as
-        far as the newest finished run and the oldest run in progress.
-        """
-        long = self._config.polling.history > RECORDS_LIMIT
-        if not long or due.reason in {"new", "refresh", "retry"} or not self._kept:
-            return None
-        finished = [run.record.start for run in self._kept if run.status is not None]
-        running = [run.record.start for run in self._kept if run.status is None]
-        return min(*finished[-1:], *running[:1], self._kept[-1].record.start)
+        """How far back a read needs to go (epoch seconds); None for the whole window of `history`."""
+        return None if due.whole else window.back_to(self._kept)
 
     @property
     def met(self) -> Met | None:
@@ -103,11 +97,20 @@ class TrackedTask:
         """Whether the last read of its records failed."""
         return self._failures > 0
 
+    def probe_rank(self, moment: float) -> float | None:
+        """Since when its records have not been tried, where they may be although their back-off lasts."""
+        waits = self.failing and self._attempted_at < moment and self._not_before <= moment
+        return self._attempted_at if waits else None
+
+    @property
+    def triggered(self) -> bool:
+        """Whether events start it, not the clock."""
+        return self.state.scheduled_type.strip().upper() == "LIFE_CYCLE"
+
     @property
     def schedule_wanted(self) -> bool:
         """Whether the schedule is to be read: never read, or the list shows what it does not say."""
-        triggered = self.state.scheduled_type.strip().upper() == "LIFE_CYCLE"
-        return self._schedule_in_doubt and self.state.found is not False and not triggered
+        return self._schedule_in_doubt and self.state.found is not False and not self.triggered
 
     @property
     def details_wanted(self) -> Record | None:
@@ -119,8 +122,9 @@ class TrackedTask:
 
     # What is observed
 
-    def listed(self, entry: Task, *, project_id: str, now: float) -> None:
-        """The project's list holds the task."""
+    def listed(self, entry: Task, *, project_id: str, now: float, new: bool = False) -> None:
+        """The project's list holds the task; `new` where an earlier list did not."""
+        self._new |= new
         before = self.state.listing
         if self.state.found is False:
             self._forget()
@@ -130,11 +134,15 @@ class TrackedTask:
             self._memory = expectation.observe(
                 self._memory, now=now, task=entry, schedule=schedule, zone=zone
             )
-            self._schedule_in_doubt |= before is not None and self._contradicted(before, entry, now)
+            self._schedule_in_doubt |= before is None or in_doubt(self._memory, before, entry, now)
             self._set(now, listing=entry, found=True, project_id=project_id)
 
     def unlisted(self, *, project_id: str, now: float) -> None:
-        """The list cannot be read, or does not hold the task: only its records can tell whether it exists."""
+        """The list cannot be read, or does not hold the task: only its records can tell whether it exists.
+
+        Nothing shows an edited schedule then, so it is read again once in each `refresh`.
+        """
+        self._schedule_in_doubt |= now >= self._schedule_at + self._config.polling.refresh
         if self.state.listing is not None or self.state.project_id != project_id:
             self._set(now, listing=None, project_id=project_id)
 
@@ -150,56 +158,57 @@ class TrackedTask:
         return True
 
     def records(self, read: Read[Record], back_to: float | None, *, now: float, moment: float) -> None:
-        """Its records were read: all of the window, or those from `back_to` on."""
-        window = self._config.polling.history
-        runs = self._window(read, back_to)
-        self._met = counting.meet(
-            self._met, runs, window=window, truncated=read.truncated, new_task=self._new
-        )
-        self._kept = runs if window > RECORDS_LIMIT else []
+        """Its records were read: all of the window, or those from `back_to` on.
+
+        `moment` is that at which the read was decided on.
+        """
+        size = self._config.polling.history
+        fresh = runs_of([*read.items, *read.repeats], self._config.statuses)
+        runs = window.merge(self._kept, fresh, back_to, size)
+        self._met = counting.meet(self._met, runs, window=size, truncated=read.truncated, new_task=self._new)
+        self._kept = window.keep(runs, size)
         self._history = summarize(runs, total=read.total, truncated=read.truncated)
         self._failures = 0
         self._progress = replace(
             self._progress,
             read_at=moment,
+            whole_at=moment if back_to is None else self._progress.whole_at,
             read_entry=self.state.listing,
             retry_at=None,
             last_start=self._history.last_start,
             running=self._history.running > 0,
-            triggered=self.state.scheduled_type.strip().upper() == "LIFE_CYCLE",
+            triggered=self.triggered,
             found=True,
         )
+        self._newest_in_progress = max((run.record.start for run in runs if run.status is None), default=0.0)
         self._memory = expectation.observe(self._memory, now=now, last_start=self._last_start)
         self._set(now, found=True, counts=self._met.counts, last_poll=now, poll_ok=True, poll_error=None)
 
     def records_failed(self, error: ApiError, *, now: float, moment: float) -> None:
         """Its records could not be read: what is known stays, and the next attempt comes later each time."""
         self._failures += 1
-        wait = max(polling.back_off(self._failures, self._config.polling), error.retry_after or 0.0)
-        self._progress = replace(self._progress, retry_at=moment + wait)
+        self._attempted_at, self._not_before = moment, moment + (error.retry_after or 0.0)
+        back_off = moment + polling.back_off(self._failures, self._config.polling)
+        self._progress = replace(self._progress, retry_at=max(back_off, self._not_before))
         self._set(now, poll_ok=False, poll_error=error)
 
     def missing(self, *, now: float, moment: float) -> None:
         """Upstream says that it does not exist."""
         self._forget()
         self._failures = 0
-        self._progress = replace(self._progress, read_at=moment, read_entry=None, retry_at=None, found=False)
+        self._progress = replace(self._progress, read_at=moment, whole_at=moment, retry_at=None, found=False)
         self._set(now, found=False, poll_ok=True, poll_error=None)
-
-    def retry_now(self, moment: float) -> None:
-        """Upstream has recovered: end the back-off."""
-        if self._progress.retry_at is not None:
-            self._progress = replace(self._progress, retry_at=min(self._progress.retry_at, moment))
 
     def schedule_read(self, schedule: Schedule, *, now: float) -> None:
         """Its schedule was read."""
-        self._schedule_in_doubt = False
+        self._schedule_in_doubt, self._schedule_at = False, now
         zone = self._zone(schedule)
         self._memory = expectation.observe(
             self._memory, now=now, schedule=schedule, zone=zone, last_start=self._last_start
         )
         plan = self._memory.plan_in_force
-        self._set(now, schedule=schedule, schedule_period=period_seconds(plan) if plan else None)
+        period = period_seconds(plan) if plan else None
+        self._set(now, schedule=schedule, schedule_period=period, name=schedule.name or self.state.name)
 
     def details_read(self, record: Record, details: list[RecordDetail], *, now: float) -> None:
         """The desktops of `record`'s run were read."""
@@ -224,33 +233,6 @@ class TrackedTask:
         expected = self.state.expected_run
         return expected is not None and expected > (self._last_start or 0.0) + EARLY_START_SECONDS
 
-    def _overdue(self, now: float) -> bool:
-        history = self._history
-        return history is not None and 0 < history.running_since < now - self.state.max_duration
-
-    def _window(self, read: Read[Record], back_to: float | None) -> list[Run]:
-        runs = runs_of([*read.items, *read.repeats], self._config.statuses)
-        if back_to is not None:
-            older = [run for run in self._kept if run.record.start < back_to]
-            reread = {run.record.id for run in runs}
-            runs = [*(run for run in older if run.record.id not in reread), *runs]
-            runs.sort(key=lambda run: run.order)
-        return runs[-self._config.polling.history :]
-
-    def _contradicted(self, before: Task, entry: Task, now: float) -> bool:
-        """Whether a changed list entry says something of the schedule that the schedule as read does not."""
-        if _schedule_fields(before) != _schedule_fields(entry) or (entry.enabled and not before.enabled):
-            return True
-        if entry.next_run == before.next_run:
-            return False
-        if before.next_run is not None and before.next_run > now + EARLY_START_SECONDS:
-            return True
-        plan = self._memory.plan_in_force
-        if plan is None or entry.next_run is None:
-            return False
-        skipped = occurrences(plan, now, entry.next_run - EARLY_START_SECONDS)
-        return expectation.contradicts(self._memory) or next(skipped, None) is not None
-
     def _zone(self, schedule: Schedule) -> tzinfo | None:
         listed = self.state.listing.time_zone if self.state.listing else ""
         return zone_of(schedule.time_zone or listed, parse_zone(self._config.time_zone))
@@ -259,6 +241,7 @@ class TrackedTask:
         """The task is gone, or back as another: of its runs only those counted are remembered."""
         self._history = self._details_of = self._details = None
         self._kept = []
+        self._newest_in_progress = 0.0
         self._progress = replace(self._progress, read_at=None, read_entry=None, last_start=0.0, running=False)
         self._schedule_in_doubt = True
         self.state = replace(
@@ -291,12 +274,7 @@ class TrackedTask:
     def _name(self) -> str:
         own = self._own.name if self._own else None
         listed = self.state.listing.name if self.state.listing else ""
-        said = self.state.schedule.name if self.state.schedule else ""
-        return own or listed or said or self.state.name
-
-
-def _schedule_fields(entry: Task) -> tuple[object, ...]:
-    return entry.scheduled_type, entry.life_cycle_type, entry.time_zone, entry.expires
+        return own or listed or self.state.name
 
 
 def _chosen(own: float | None, default: float) -> float:
