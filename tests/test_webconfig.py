@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from pathlib import Path
 
 import bcrypt
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from exporter.errors import ConfigError
 from exporter.webconfig import WebConfig, parse_web_config
+from tests.programs import require_program
+from tests.serving.certificates import server_certificate, write_pair
 
 FOLDER = Path("/etc/exporter")
 HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"
@@ -216,3 +219,35 @@ def test_any_tree_is_taken_or_refused(tree: object) -> None:
     """Whatever the file holds, the answer is a configuration or a ConfigError."""
     with contextlib.suppress(ConfigError):
         parse(yaml.safe_dump(tree, allow_unicode=True))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        (
+            TLS.replace("/keys/", "")
+            % ", client_ca_file: server.crt, client_auth_type: RequireAndVerifyClientCert"
+            + f"\nbasic_auth_users: {{alice: '{HASH}'}}"
+            + "\nhttp_server_config: {http2: false, headers: {X-Frame-Options: deny}}\n",
+            True,
+        ),
+        ("tls_server_config: {}", True),
+        ("http_server_config: {headers: {X-Frame-Options: DENY}}", False),
+        ("http_server_config: {headers: {Server: x}}", False),
+        ("basic_auth_users: {alice: hunter2}", False),
+        (TLS.replace("/keys/", "") % ", client_ca_file: server.crt", False),
+        (TLS.replace("/keys/", "") % ", min_version: TLS9", False),
+    ],
+)
+def test_the_toolkit_agrees(text: str, good: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's way
+    """What is taken here passes `promtool check web-config`, and what that refuses is refused."""
+    write_pair(tmp_path, server_certificate())
+    file = tmp_path / "web.yml"
+    file.write_text(text)
+    checked = subprocess.run(
+        [require_program("promtool"), "check", "web-config", str(file)], capture_output=True, check=False
+    )
+    assert (checked.returncode == 0) == good
+    with contextlib.nullcontext() if good else pytest.raises(ConfigError):
+        parse_web_config(text, tmp_path)
