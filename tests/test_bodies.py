@@ -7,7 +7,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.bodies import MAX_BODY, MAX_VALUES, Body, BodyRefusedError
@@ -21,6 +21,7 @@ def read(encoding: str, *chunks: bytes, limit: int = MAX_BODY) -> bytes:
     return body.finish()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=500), st.integers(1, 50), st.booleans())
 def test_any_chunks_give_the_same_body(data: bytes, size: int, packed: bool) -> None:  # noqa: FBT001 - generated
     """However the bytes are cut on the wire, packed or not, the body is the same."""

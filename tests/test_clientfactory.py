@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from exporter.client import Client
 from exporter.clientfactory import SYSTEM_TIMING, build_client
-from exporter.config import Polling
+from exporter.config import Auth, Polling
 from exporter.errors import ApiError, TransportError
 from exporter.exchange import Timing
 from tests.loopback import GOOD, Loopback, serve
@@ -69,6 +69,13 @@ async def test_a_request_over_the_network() -> None:
         await one.aclose()
     assert observed.requests == [("list_tasks", "200")]
     assert b"\r\nX-Auth-Token: canary-token\r\n" in server.heads[0]
+
+
+async def test_no_way_to_sign_in() -> None:
+    """The configuration refuses such a project; whoever makes one by hand is told."""
+    nothing = project(TOKEN, **QUIET).model_copy(update={"auth": Auth.model_construct()})
+    with pytest.raises(ValueError, match="no way to sign in"):
+        build_client(nothing, Polling(), zone=UTC, observer=Observed())
 
 
 async def test_connections_are_kept() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import (
@@ -182,6 +182,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, NOW) == seconds
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=60) | st.text("0123456789 :,GMTNovTue-+", max_size=40).map(lambda text: f"{text} GMT")
 )
@@ -197,6 +198,7 @@ def test_http_dates() -> None:
     assert http_date("2023-11-14T22:13:20Z") is None
 
 
+@settings(deadline=None)
 @given(
     st.integers(300, 599),
     st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import (
@@ -81,6 +81,7 @@ def test_a_long_wish_is_handed_on() -> None:
     assert retry_delay(throttled(LONGEST_WAIT + 1), 1, 1, 0.0) is None
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2), st.floats(0, 1), st.none() | st.floats(0, 1e6))
 def test_delays_are_bounded(attempts: int, chance: float, wish: float | None) -> None:
     """No delay is longer than five and a half seconds."""
