@@ -19,11 +19,12 @@ from exporter.records import TASK_ID, Record, RecordDetail, Schedule, Task
 from exporter.timestamps import TimeError, parse_time
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 _MAX_TOTAL = 2**53
 """The largest natural number that a sample (a float) holds exactly."""
 _MAX_TEXT = 1024
+_MAX_DIGITS = 300
+_UNKNOWN_ZONE = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,6 @@ class Page(Generic[T]):
     received: int
     total: int
     rejected: Counter[str]
-
-    def with_items(self, items: tuple[U, ...]) -> Page[U]:
-        """Return the page with other items."""
-        return Page(items, self.received, self.total, self.rejected)
 
 
 class Rejected(Exception):  # noqa: N818 - not an error of the answer: one entry is left out
@@ -92,13 +89,13 @@ def decode_schedule(body: bytes, default: tzinfo = UTC) -> Schedule:
 def decode_object(body: bytes, operation: str) -> dict[str, Any]:
     """Return an answer's JSON object; raises BodyError for anything else."""
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_int=_integer)
     except UnicodeDecodeError:
         _fail(operation, "the answer is not UTF-8")
     except RecursionError:
         _fail(operation, "the answer is nested too deeply")
     except ValueError:
-        _fail(operation, f"the answer is not JSON but begins with {_glimpse(body)}")
+        _fail(operation, f"the answer is not JSON{_glimpse(body)}")
     if not isinstance(value, dict):
         _fail(operation, f"the answer is not a JSON object but {_kind(value)}")
     return value
@@ -110,7 +107,8 @@ def _page(body: bytes, operation: str, key: str, read: Callable[[Any, Counter[st
     if not isinstance(entries, list):
         _fail(operation, f"{key} is not a list but {_kind(entries)}")
     if not _is_natural(total):
-        _fail(operation, f"total_count is not a natural number but {_kind(total)}")
+        size = " out of range" if type(total) is int else ""
+        _fail(operation, f"total_count is not a natural number but {_kind(total)}{size}")
     rejected: Counter[str] = Counter()
     items = []
     for entry in entries:
@@ -140,7 +138,7 @@ def _detail(entry: Any, default: tzinfo) -> RecordDetail:
         desktop_id=_text(entry, "desktop_id"),
         desktop_name=_text(entry, "desktop_name"),
         status=_text(entry, "exec_status"),
-        result_code=_text(entry, "result_code"),
+        result_code=_code(entry),
         fail_reason=_text(entry, "fail_reason"),
         start=_optional_time(entry, "start_time", default),
         end=_optional_time(entry, "end_time", default),
@@ -180,9 +178,15 @@ def _time(entry: dict[str, Any], key: str, default: tzinfo) -> float:
     if not isinstance(value, str):
         raise Rejected("time")
     try:
-        return parse_time(value, _text(entry, "time_zone"), default)
+        return parse_time(value, _zone_name(entry), default)
     except TimeError:
         raise Rejected("time") from None
+
+
+def _zone_name(entry: dict[str, Any]) -> str:
+    """The zone that an entry names; what is no text is a zone too, but one that nobody knows."""
+    value = entry.get("time_zone")
+    return _text(entry, "time_zone") if value is None or isinstance(value, str) else _UNKNOWN_ZONE
 
 
 def _optional_time(entry: dict[str, Any], key: str, default: tzinfo) -> float | None:
@@ -208,12 +212,19 @@ def _text(entry: dict[str, Any], key: str) -> str:
     return clean(value) if isinstance(value, str) else ""
 
 
+def _code(entry: dict[str, Any]) -> str:
+    """A result code: documented as a text, and as good when it comes as a number."""
+    value = entry.get("result_code")
+    return str(value) if _is_natural(value) else _text(entry, "result_code")
+
+
 def clean(text: str) -> str:
     """Return upstream's text as it may go into a label, log or page: bounded, and valid as UTF-8.
 
-    JSON may escape half a surrogate pair, which no encoder takes.
+    JSON may escape half a surrogate pair, which no encoder takes; it is shown as the escape that it was,
+    since two ids must not become one.
     """
-    return text[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
+    return text[:_MAX_TEXT].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_natural(value: object) -> TypeGuard[int]:
@@ -224,16 +235,21 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+def _integer(digits: str) -> int | float:
+    """A number that Python would refuse to convert is out of range for any use: infinite."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
 def _fail(operation: str, reason: str) -> NoReturn:
     raise BodyError(reason, label="body", operation=operation)
 
 
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "nothing"}
-    return names.get(type(value), "a number out of range" if isinstance(value, int) else "a number")
+    return names.get(type(value), "a number")
 
 
 def _glimpse(body: bytes) -> str:
-    """The first characters, so that an HTML page of a proxy is recognised; never more than a few."""
+    """The first characters of what looks like markup, so that a proxy's page is recognised; else the size."""
     start = body[:40].decode("utf-8", "replace").strip()
-    return repr(start) if start.startswith("<") else f"{len(body)} bytes"
+    return f": it begins with {start!r}" if start.startswith("<") else f" ({len(body)} bytes)"
