@@ -13,6 +13,8 @@ from exporter.cli.main import cli
 from tools.documents import METRICS, ROOT, metrics_document
 
 PURE = (
+    "auth/iam",
+    "bodies",
     "catalog",
     "config",
     "counting",
@@ -21,9 +23,11 @@ PURE = (
     "durations",
     "errors",
     "expectation",
+    "failures",
     "gzipping",
     "history",
     "judgement",
+    "masking",
     "negotiation",
     "overview",
     "paging",
@@ -31,9 +35,11 @@ PURE = (
     "records",
     "recurrence",
     "rendering",
+    "retries",
     "schedule",
     "secrets",
     "selection",
+    "signing",
     "state",
     "timestamps",
     "tracking",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
 import click
 
 from exporter.cli.probe import Probe
-from exporter.cli.wiring import client_of
+from exporter.cli.wiring import client_of, run_loop
 from exporter.config import Config
 from exporter.configfile import read_config
 
@@ -39,7 +38,7 @@ def check_config(file: Path, *, probe: bool) -> int:
     config = read_config(file, os.environ)
     count = len(config.projects)
     click.echo(f"{file} is good: {count} project{'' if count == 1 else 's'}")
-    return 0 if not probe or asyncio.run(_probe(config)) else 1
+    return 0 if not probe or run_loop(_probe(config)) else 1
 
 
 async def _probe(config: Config) -> bool:

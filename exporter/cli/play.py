@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from exporter.cli.logs import Level, LogFormat, configure_logs
 from exporter.cli.options import web_options
 from exporter.cli.serve import serve
-from exporter.cli.wiring import build_daemon
+from exporter.cli.wiring import build_daemon, run_loop
 from exporter.config import Config
 from exporter.configfile import validate
 from exporter.errors import ConfigError
@@ -82,7 +82,7 @@ def simulate(listen: str, tasks: int | None, seed: int, speed: float, faults: st
             )
             await _signal()
 
-    asyncio.run(run())
+    run_loop(run())
 
 
 @click.command()
@@ -131,7 +131,7 @@ def demo(
                 ready=lambda url: click.echo(_DEMO.format(url=url, simulator=simulator)),
             )
 
-    asyncio.run(run())
+    run_loop(run())
 
 
 def _address(text: str, key: str) -> ListenAddress:

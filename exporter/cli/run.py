@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from exporter.cli.logs import Level, LogFormat, configure_logs
 from exporter.cli.options import CONFIG_FILE, web_options
 from exporter.cli.serve import serve
-from exporter.cli.wiring import build_daemon
+from exporter.cli.wiring import build_daemon, run_loop
 from exporter.config import Config
 from exporter.configfile import read_config
 from exporter.selection import parse_shard
@@ -66,4 +65,4 @@ def run(
             lifecycle=lifecycle,
         )
 
-    asyncio.run(daemon())
+    run_loop(daemon())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from exporter import __version__
 from exporter.cli.daemon import Daemon
@@ -13,12 +14,20 @@ from exporter.client import Client
 from exporter.clientfactory import build_client
 from exporter.config import Config, Project
 from exporter.exchange import Observer
+from exporter.lookups import LookupLoop
 from exporter.poller import Clocks
 from exporter.selection import Shard
 from exporter.telemetry import Telemetry
 from exporter.timestamps import parse_zone
 
+T = TypeVar("T")
 SYSTEM_CLOCKS = Clocks(epoch=time.time, monotonic=time.monotonic, sleep=asyncio.sleep)
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine on a loop whose look-ups of names hold nobody up."""
+    with asyncio.Runner(loop_factory=LookupLoop) as runner:
+        return runner.run(main)
 
 
 def revision() -> str:
