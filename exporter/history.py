@@ -15,6 +15,7 @@ from exporter.records import Record
 
 RunStatus = Literal["success", "partial", "failed", "skipped", "unknown"]
 RUN_STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
+_BY_SEVERITY: tuple[RunStatus, ...] = ("success", "skipped", "unknown", "partial", "failed")
 RECENT_RUNS = 10
 """How many of the newest runs are kept for people to look at."""
 
@@ -68,7 +69,7 @@ def runs_of(records: Iterable[Record], statuses: Statuses) -> list[Run]:
     """Return the runs, oldest first, each id once.
 
     An id that comes twice in one read was read while it changed: the finished one is the truth, otherwise the
-    later one; the last parts of the key only make the choice independent of the order of records.
+    later one; of two with the same start the worse, so that the order of records does not matter.
     """
     chosen: dict[str, Run] = {}
     for record in records:
@@ -100,7 +101,7 @@ def summarize(runs: list[Run], *, total: int, truncated: bool) -> History:
 def _precedence(run: Run) -> tuple[bool, float, int, str, tuple[int, ...]]:
     record = run.record
     counts = tuple(-1 if n is None else n for n in (record.failed_num, record.success_num, record.skip_num))
-    severity = -1 if run.status is None else RUN_STATUSES.index(run.status)
+    severity = -1 if run.status is None else _BY_SEVERITY.index(run.status)
     return run.status is not None, record.start, severity, record.status, counts
 
 
