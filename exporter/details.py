@@ -23,12 +23,12 @@ NO_CODE = "none"
 _SHOWN_DESKTOPS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class DesktopFailure:
-    """One desktop that did not succeed, as a person wants to see it."""
+    """One desktop that did not succeed, as a person wants to see it; failed ones come before skipped ones."""
 
-    name: str
     outcome: Outcome
+    name: str
     result_code: str
     reason: str
 
@@ -60,7 +60,7 @@ def summarize_details(record: Record, details: Iterable[RecordDetail], statuses:
             *_results("failed", failures, record.failed_num),
             *_results("skipped", failures, record.skip_num),
         ),
-        failures=tuple(sorted(failures, key=lambda f: (f.outcome, f.name))[:_SHOWN_DESKTOPS]),
+        failures=tuple(sorted(failures)[:_SHOWN_DESKTOPS]),
     )
 
 
@@ -70,7 +70,7 @@ def _failure(desktop: RecordDetail, statuses: Statuses) -> DesktopFailure | None
         return None
     outcome: Outcome = "failed" if kind == "failed" else "skipped"
     name = desktop.desktop_name or desktop.desktop_id or desktop.id
-    return DesktopFailure(name, outcome, desktop.result_code or NO_CODE, desktop.fail_reason)
+    return DesktopFailure(outcome, name, desktop.result_code or NO_CODE, desktop.fail_reason)
 
 
 def _results(
