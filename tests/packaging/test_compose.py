@@ -23,6 +23,7 @@ from tests.packaging.workshop import EXAMPLES, ROOT, program
 
 FILE = EXAMPLES / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+SUCCESS = 'workspace_exporter_poll_success{project="demo"} 1'
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
@@ -225,13 +226,27 @@ def test_the_exporter_reads_the_simulator_with_these_files(tmp_path: Path) -> No
             quiet = subprocess.DEVNULL
             process = stack.enter_context(subprocess.Popen([COMMAND, *command], stdout=quiet, stderr=quiet))
             stack.callback(process.terminate)
-        assert 'workspace_exporter_poll_success{project="demo"} 1' in scraped(port)
+            if command[0] == "simulate":
+                assert healthy(upstream)
+        assert SUCCESS in scraped(port)
+
+
+def healthy(upstream: int) -> bool:
+    """Ask the simulator as its container's health check does; true once that succeeds, within a minute."""
+    words = SERVICES["simulator"]["healthcheck"]["test"]
+    assert words[:2] == ["CMD", "workspace-exporter"]
+    check = [COMMAND, *(word.replace(":10070", f":{upstream}") for word in words[2:])]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not subprocess.run(check, capture_output=True, check=False).returncode:
+            return True
+    return False
 
 
 def scraped(port: int) -> str:
     """Return a scrape after the first successful cycle, or the last one within a minute."""
     text, deadline = "", time.monotonic() + 60
-    while "workspace_exporter_poll_success{" not in text and time.monotonic() < deadline:
+    while SUCCESS not in text and time.monotonic() < deadline:
         with suppress(httpx.TransportError):
             text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
         time.sleep(0.1)
