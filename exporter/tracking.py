@@ -74,7 +74,7 @@ class TrackedTask:
     def due(self, *, now: float, moment: float) -> Due | None:
         """Whether its records are to be read, why and by when."""
         overdue = self._newest_in_progress < now - self.state.max_duration
-        progress = replace(self._progress, overdue=overdue, uncovered=self._uncovered)
+        progress = replace(self._progress, overdue=overdue, uncovered=self._uncovered(now))
         return polling.due(progress, self.state.listing, now=now, moment=moment, polling=self._config.polling)
 
     def sweep_rank(self, now: float) -> tuple[bool, float]:
@@ -228,9 +228,12 @@ class TrackedTask:
     def _last_start(self) -> float | None:
         return (self._history.last_start or None) if self._history else None
 
-    @property
-    def _uncovered(self) -> bool:
+    def _uncovered(self, now: float) -> bool:
+        """Whether a run is due that no record covers, also while that is not shown because it is too old."""
         expected = self.state.expected_run
+        if self._history is not None and self.state.history is None:
+            missed = expectation.expected_run(self._memory, last_start=self._last_start, now=now)
+            expected = missed.at if missed else None
         return expected is not None and expected > (self._last_start or 0.0) + EARLY_START_SECONDS
 
     def _zone(self, schedule: Schedule) -> tzinfo | None:
