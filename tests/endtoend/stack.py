@@ -1,236 +1,160 @@
-"""Starts the real programs with the repository's own examples, at intervals that a test can wait for."""
+"""Everything that runs behind a page: two clouds, three exporters, Prometheus, Alertmanager, a receiver."""
 
 from __future__ import annotations
 
-import json
-import re
-import socket
-import subprocess
-import sys
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
-import yaml
-
+from tests.endtoend.cloud import ACCOUNT, Simulator, simulated
+from tests.endtoend.exporters import Exporter, exporting, project, write_config
+from tests.endtoend.monitoring import Prometheus, alertmanager, prometheus
+from tests.endtoend.processes import EXPORTER, eventually, free_port, program
 from tests.endtoend.receiver import Receiver, receiving
-from tests.programs import require_program
 
-ROOT = Path(__file__).resolve().parents[2]
-EXPORTER = (sys.executable, "-m", "exporter")
-PATIENCE = 60.0
-"""Seconds until a wait is given up: far more than anything takes, so that only a defect meets it."""
-_PAUSE = 0.1
-T = TypeVar("T")
-Tree = dict[str, Any]
+__all__ = ["EXPORTER", "Mortal", "Stack", "eventually", "everything", "free_port", "program", "put_secret"]
 
-
-def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
-    """Look until there is something to see; fails, saying what was waited for."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(_PAUSE)
-    raise AssertionError(f"waited {patience:.0f} s in vain for {what}")
+GHOST = "WorkspaceTaskNotFound"
+"""The id of a task that is configured and does not exist."""
+PATIENT = "WorkspaceTaskRunStuck-twin"
+"""The id of a task whose runs may take hours; those of all others may take two seconds."""
+_DEFAULTS = {"grace": "2s", "max_duration": "2s"}
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class Mortal:
+    """An exporter that can be killed and started again at the same address."""
+
+    def __init__(self, folder: Path, config: Path) -> None:
+        self._log = folder / "mortal.log"
+        self._config = config
+        self._port = free_port()
+        self._life = ExitStack()
+        self.address = f"127.0.0.1:{self._port}"
+        self.exporter: Exporter | None = None
+
+    def start(self) -> None:
+        """Run it."""
+        self.exporter = self._life.enter_context(exporting(self._log, self._config, port=self._port))
+
+    def kill(self) -> None:
+        """End it at once, without a word."""
+        if self.exporter:
+            self.exporter.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End it as a service manager does."""
+        self._life.close()
+        self.exporter = None
 
 
-@contextmanager
-def program(arguments: tuple[str, ...], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for as long as the block lasts; what it says goes to `log`."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(arguments, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The running programs.
+
+    `cloud` holds the tasks; in `other` tokens are revoked and the clock goes wrong. `main` watches the
+    project `prod`, `second` those whose trouble is the exporter's own, `mortal` nothing: it may be killed.
+    """
+
+    folder: Path
+    cloud: Simulator
+    other: Simulator
+    main: Exporter
+    second: Exporter
+    mortal: Mortal
+    prometheus: Prometheus
+    receiver: Receiver
+
+    @property
+    def second_config(self) -> Path:
+        """The configuration file of `second`."""
+        return self.folder / "second.yml"
 
 
-def answers(url: str) -> bool:
-    """Whether a GET of `url` succeeds."""
-    try:
-        return httpx.get(url, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+def put_secret(path: Path, text: str) -> None:
+    """Write a secret file that nobody can take for one that is still being written."""
+    path.touch(0o600)
+    path.write_text(text, "utf-8")
+    settled = time.time() - 10
+    os.utime(path, (settled, settled))
 
 
-class Simulator:
-    """The simulated cloud and its script's way in."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def call(self, method: str, path: str, body: object = None) -> Tree:
-        """Use the control path; returns its JSON."""
-        answer = httpx.request(method, f"{self.url}/simulator/{path}", json=body, trust_env=False)
-        assert answer.is_success, answer.text
-        tree: Tree = answer.json()
-        return tree
-
-    def add_task(self, name: str, **fields: object) -> str:
-        """Add a daily task that will not run by itself while a test lasts; returns its id."""
-        yesterday = time.gmtime(time.time() - 7200)
-        plan = {"scheduled_type": "DAY", "day_interval": 1, "time_zone": "UTC"}
-        plan["scheduled_time"] = time.strftime("%H:%M:%S", yesterday)
-        body = {"plan": plan, "name": name, "history_days": 3, "behaviour": "healthy", **fields}
-        return str(self.call("POST", "tasks", body)["task_id"])
-
-    def run(self, task_id: str, **fields: object) -> Tree:
-        """Plant a run that ends at once unless told otherwise."""
-        return self.call("POST", f"tasks/{task_id}/run", {"in": 0, "duration": 0, **fields})
-
-
-@contextmanager
-def simulated(folder: Path) -> Iterator[Simulator]:
-    """Run `workspace-exporter simulate` with no tasks but those that the test adds."""
-    port = free_port()
-    arguments = (*EXPORTER, "simulate", "--listen", f"127.0.0.1:{port}", "--tasks", "0")
-    with program(arguments, folder / "simulator.log"):
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: answers(f"{url}/simulator/clock"), "the simulator")
-        yield Simulator(url)
-
-
-def write_config(folder: Path, simulator: str, **polling: object) -> Path:
-    """Write a configuration that watches everything in the simulated cloud, each second."""
-    config = {
-        "projects": [
-            {
-                "name": "prod",
-                "region": "cn-north-4",
-                "endpoint": simulator,
-                "iam_endpoint": simulator,
-                "auth": {
-                    "aksk": {
-                        "access_key": "DEMOACCESSKEY0000001",
-                        "secret_key": "demo-secret-key-of-the-simulator-0000001",
-                    }
-                },
-                "discovery": {},
-            }
-        ],
-        "polling": {"interval": "1s", "refresh": "2s", "requests_per_second": 0, **polling},
-    }
-    path = folder / "config.yml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return path
-
-
-class Exporter:
-    """A running exporter: its URL, its process, and its log."""
-
-    def __init__(self, url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.url = url
-        self.process = process
-        self.log = log
-
-    def scrape(self, **headers: str) -> str:
-        """Return the metrics."""
-        return httpx.get(f"{self.url}/metrics", headers=headers, trust_env=False).text
-
-
-@contextmanager
-def exporting(folder: Path, config: Path, *flags: str, port: int = 0) -> Iterator[Exporter]:
-    """Run `workspace-exporter run` and wait until it is ready."""
-    log = folder / "exporter.log"
-    address = ("--web.listen-address", f"127.0.0.1:{port}")
-    with program((*EXPORTER, "run", "--config.file", str(config), *address, *flags), log) as process:
-        url = eventually(
-            lambda: re.search(r"url=(\S+)", log.read_text(encoding="utf-8")), "the exporter to listen"
-        )[1]
-        eventually(lambda: answers(f"{url}/-/ready"), "the exporter to be ready")
-        yield Exporter(url, process, log)
-
-
-class Prometheus:
-    """A running Prometheus."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def alerts(self, name: str) -> list[Tree]:
-        """Return the alerts of a rule that are pending or firing."""
-        tree = httpx.get(f"{self.url}/api/v1/alerts", trust_env=False).json()
-        return [alert for alert in tree["data"]["alerts"] if alert["labels"]["alertname"] == name]
-
-    def query(self, expression: str) -> list[Tree]:
-        """Return an instant query's result."""
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, trust_env=False)
-        result: list[Tree] = answer.json()["data"]["result"]
-        return result
-
-
-@contextmanager
-def watching(folder: Path, exporters: list[str], receiver: str) -> Iterator[Prometheus]:
-    """Run Prometheus and Alertmanager on the example files, with short intervals."""
-    with ExitStack() as stack:
-        alertmanager = f"127.0.0.1:{free_port()}"
-        stack.enter_context(_alertmanager(folder, alertmanager, receiver))
-        example = ROOT / "examples" / "prometheus" / "prometheus.yml"
-        config = yaml.safe_load(example.read_text(encoding="utf-8"))
-        config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config["rule_files"] = [str(example.parent / "rules.yml")]
-        config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alertmanager]
-        config["scrape_configs"][0]["static_configs"][0]["targets"] = exporters
-        path = folder / "prometheus.yml"
-        path.write_text(json.dumps(config), encoding="utf-8")
-        address = f"127.0.0.1:{free_port()}"
-        arguments = (
-            require_program("prometheus"),
-            f"--config.file={path}",
-            f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address={address}",
-        )
-        stack.enter_context(program(arguments, folder / "prometheus.log"))
-        eventually(lambda: answers(f"http://{address}/-/ready"), "Prometheus")
-        yield Prometheus(f"http://{address}")
-
-
-@contextmanager
-def _alertmanager(folder: Path, address: str, receiver: str) -> Iterator[None]:
-    example = ROOT / "examples" / "alertmanager" / "alertmanager.yml"
-    config = yaml.safe_load(example.read_text(encoding="utf-8"))
-    for route in (config["route"], *config["route"]["routes"]):
-        route |= {"group_wait": "0s", "group_interval": "1s"}
-    config["receivers"][0]["webhook_configs"][0]["url"] = receiver
-    path = folder / "alertmanager.yml"
-    path.write_text(json.dumps(config), encoding="utf-8")
-    arguments = (
-        require_program("alertmanager"),
-        f"--config.file={path}",
-        f"--storage.path={folder / 'alertmanager'}",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
+def configure_second(folder: Path, cloud: Simulator, other: Simulator) -> Path:
+    """Write the configuration of the exporter that gets into trouble, and its secrets as they should be."""
+    for name in ("denied", "admitted"):
+        put_secret(folder / name, ACCOUNT.password)
+    for name in ("fixed", "lasting"):
+        put_secret(folder / name, ACCOUNT.token)
+    return write_config(
+        folder / "second.yml",
+        *(project(name, other, auth=_by_password(folder / name)) for name in ("denied", "admitted")),
+        *(project(name, cloud, tasks=[{"id": name}]) for name in ("flaky", "steady")),
+        *(
+            project(name, cloud, auth=_by_token(folder / name), project_id=cloud.project_id, discovery=_NONE)
+            for name in ("fixed", "lasting")
+        ),
+        project("skewed", other),
     )
-    with program(arguments, folder / "alertmanager.log"):
-        eventually(lambda: answers(f"http://{address}/-/ready"), "Alertmanager")
-        yield
+
+
+_NONE = {"include": ["^no such name$"]}
+
+
+def _by_password(file: Path) -> dict[str, Any]:
+    names = {"domain_name": ACCOUNT.domain_name, "user_name": ACCOUNT.user_name}
+    return {"password": {**names, "password_file": str(file)}}
+
+
+def _by_token(file: Path) -> dict[str, Any]:
+    return {"token": {"token_file": str(file)}}
+
+
+def _configure_main(folder: Path, cloud: Simulator) -> Path:
+    explicit = [{"id": GHOST, "name": "ghost"}, {"id": PATIENT, "max_duration": "2h"}]
+    discovery = {"exclude": ["^elsewhere "]}
+    watched = project("prod", cloud, tasks=explicit, discovery=discovery)
+    return write_config(folder / "main.yml", watched, defaults=_DEFAULTS)
 
 
 @contextmanager
-def everything(folder: Path) -> Iterator[tuple[Simulator, Exporter, Prometheus, Receiver]]:
-    """Run all of it, each program on the next one's output."""
+def everything(folder: Path, cast: dict[str, dict[str, Any]]) -> Iterator[Stack]:
+    """Run all of it, each program on the next one's output.
+
+    `cast` are the tasks of `prod` that are there from the beginning: by id, the fields of `add_task`.
+    """
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving())
-        simulator = stack.enter_context(simulated(folder))
-        config = write_config(folder, simulator.url)
-        exporter = stack.enter_context(exporting(folder, config))
-        target = exporter.url.removeprefix("http://")
-        yield simulator, exporter, stack.enter_context(watching(folder, [target], receiver.url)), receiver
+        cloud = stack.enter_context(simulated(folder))
+        other = stack.enter_context(simulated(folder, name="other"))
+        for task_id, fields in cast.items():
+            cloud.add_task(task_id=task_id, **{"name": f"task {task_id}", **fields})
+        for task_id in ("flaky", "steady"):
+            cloud.add_task(f"elsewhere {task_id}", task_id=task_id)
+        mortal = Mortal(folder, write_config(folder / "mortal.yml", project("idle", other, discovery=_NONE)))
+        stack.callback(mortal.close)
+        mortal.start()
+        main = stack.enter_context(exporting(folder / "main.log", _configure_main(folder, cloud)))
+        second = stack.enter_context(exporting(folder / "second.log", configure_second(folder, cloud, other)))
+        targets = [main.address, second.address, mortal.address]
+        pager = stack.enter_context(alertmanager(folder, receiver.url))
+        watch = stack.enter_context(prometheus(folder, targets, pager))
+        running = Stack(folder, cloud, other, main, second, mortal, watch, receiver)
+        _await_everybody(watch, len(targets), [task_id for task_id in cast if task_id != GHOST])
+        yield running
+
+
+def _await_everybody(watch: Prometheus, targets: int, cast: list[str]) -> None:
+    """Wait until the rules have seen each exporter in good health, and each task."""
+    known = "workspace_task:reported_timestamp_seconds"
+
+    def ready() -> bool:
+        tasks = {sample["metric"]["task_id"] for sample in watch.query(known)}
+        up = watch.query('count(up{job="workspace-exporter"} == 1)')
+        good = watch.query("min(workspace_exporter_poll_success) == 1")
+        return tasks >= set(cast) and bool(up) and up[0]["value"][1] == str(targets) and bool(good)
+
+    eventually(ready, "Prometheus to know all tasks")

@@ -1,50 +1,46 @@
-"""The proof of the whole: a run fails and somebody is paged; the next succeeds and the page is resolved."""
+"""What a page says, and that a failure between two polls is counted once and told."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.endtoend.stack import eventually, everything
+from tests.endtoend.processes import eventually
+from tests.endtoend.stack import Stack
 
 
 @pytest.mark.real
-def test_a_failed_run_pages_and_the_next_success_resolves(tmp_path: Path) -> None:
-    """From the API's bytes to Alertmanager's receiver and back, through the real programs."""
-    with everything(tmp_path) as (simulator, exporter, _, receiver):
-        task = simulator.add_task("nightly stop")
-        eventually(lambda: f'task_id="{task}"' in exporter.scrape(), "the task's metrics")
-        simulator.run(task, status="FAIL", success=0, failed=3)
-        labels = {"alertname": "WorkspaceTaskRunFailed", "project": "prod", "task_id": task}
-        page = eventually(lambda: receiver.find("firing", **labels), "the page")
-        assert page["labels"] == {**labels, "task_name": "nightly stop", "severity": "critical"}
-        assert page["annotations"]["summary"] == 'Task "nightly stop" of prod failed'
-        assert "desktops failed: 3" in page["annotations"]["description"]
-        assert page["annotations"]["runbook_url"].endswith("docs/runbooks.md#workspacetaskrunfailed")
+def test_a_failed_run_pages_and_the_next_success_resolves(stack: Stack) -> None:
+    """From the API's bytes to Alertmanager's receiver and back: the words of the page."""
+    task = stack.cloud.add_task("nightly stop")
+    eventually(lambda: f'task_id="{task}"' in stack.main.scrape(), "the task's metrics")
+    stack.cloud.run(task, "FAIL", success=0, failed=3)
+    labels = {"alertname": "WorkspaceTaskRunFailed", "project": "prod", "task_id": task}
+    page = eventually(lambda: stack.receiver.find("firing", **labels), "the page")
+    assert page["labels"] == {**labels, "task_name": "nightly stop", "severity": "critical"}
+    assert page["annotations"]["summary"] == 'Task "nightly stop" of prod failed'
+    assert "desktops failed: 3" in page["annotations"]["description"]
 
-        simulator.run(task, status="SUCCESS", success=3, failed=0)
-        eventually(lambda: receiver.find("resolved", **labels), "the end of the page")
+    stack.cloud.run(task, "SUCCESS", success=3, failed=0)
+    eventually(lambda: stack.receiver.find("resolved", **labels), "the end of the page")
 
 
 @pytest.mark.real
-def test_a_failure_between_two_polls_is_counted_and_alerted(tmp_path: Path) -> None:
-    """Two runs end between two polls, the earlier one badly: both are counted and the failure is told."""
-    with everything(tmp_path) as (simulator, exporter, prometheus, receiver):
-        task = simulator.add_task("reboot")
-        known = f'workspace_task_runs_total{{project="prod",status="failed",task_id="{task}"'
-        eventually(
-            lambda: prometheus.query(f'workspace_task_runs_total{{task_id="{task}"}}'), "a first scrape"
-        )
-        eventually(
-            lambda: prometheus.query(f'workspace_task:reported_timestamp_seconds{{task_id="{task}"}}'),
-            "a first evaluation",
-        )
-        simulator.call("PUT", "faults", {"spec": "500@list_tasks,500@list_records"})
-        simulator.run(task, status="FAIL", success=0, failed=1, **{"in": -3})
-        simulator.run(task, status="SUCCESS", success=1, failed=0)
-        simulator.call("DELETE", "faults")
-        eventually(lambda: f'{known},task_name="reboot"}} 1.0' in exporter.scrape(), "the failure counted")
-        labels = {"alertname": "WorkspaceTaskRunFailureSuperseded", "task_id": task}
-        eventually(lambda: receiver.find("firing", **labels), "the page of a failure that nobody saw")
-        assert receiver.find("firing", alertname="WorkspaceTaskRunFailed") is None
+def test_two_runs_between_two_polls_are_both_counted_and_the_failure_is_told(stack: Stack) -> None:
+    """The earlier of two runs that end between two reads failed: two runs counted, one alert."""
+    task = stack.cloud.add_task("reboot", behaviour="missed")
+    known = f'workspace_task:reported_timestamp_seconds{{task_id="{task}"}}'
+    eventually(lambda: stack.prometheus.query(known), "a first evaluation")
+    stack.cloud.fault(f"500@records/{task}")
+    stack.cloud.run(task, "FAIL", success=0, failed=1, **{"in": -3})
+    stack.cloud.run(task, "SUCCESS", success=1, failed=0)
+    stack.cloud.fault("")
+
+    def counted(status: str) -> str:
+        labels = f'project="prod",status="{status}",task_id="{task}",task_name="reboot"'
+        return f"workspace_task_runs_total{{{labels}}} 1.0"
+
+    both = (counted("failed"), counted("success"))
+    eventually(lambda: all(line in stack.main.scrape() for line in both), "one run counted of each status")
+    labels = {"alertname": "WorkspaceTaskRunFailureSuperseded", "task_id": task}
+    eventually(lambda: stack.receiver.find("firing", **labels), "the page of a failure that nobody saw")
+    assert stack.receiver.find("firing", alertname="WorkspaceTaskRunFailed", task_id=task) is None
