@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from tests.packaging.chart import helm
-from tests.packaging.workshop import CHART, EXAMPLES, module
+from tests.packaging.workshop import EXAMPLES, module
+from tools.sync_chart import RELEASE
 
 FILE = EXAMPLES / "kubernetes" / "workspace-exporter.yaml"
 
@@ -14,8 +15,7 @@ FILE = EXAMPLES / "kubernetes" / "workspace-exporter.yaml"
 @pytest.mark.real
 def test_the_manifests_are_the_charts_defaults() -> None:
     """`make sync-chart` writes the file anew; byte for byte it is helm's own output."""
-    options = ["--namespace", "monitoring", "--skip-tests"]
-    done = helm("template", "workspace-exporter", str(CHART), *options)
+    done = helm("template", *RELEASE)
     assert done.returncode == 0, done.stderr
     assert FILE.read_text(encoding="utf-8") == done.stdout
 
