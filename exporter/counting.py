@@ -8,7 +8,7 @@ So the runs already met are remembered, as 8 bytes each, and not only the newest
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass, field
 
 from exporter.history import RUN_STATUSES, Run
@@ -25,12 +25,14 @@ def _no_ids() -> array[int]:
 class Met:
     """The runs of one task that were met, and what was counted.
 
-    `ids` are hashes of the finished runs' ids (good within a process). A run before `floor` lay outside an
-    earlier window, so to meet it for the first time does not mean that it is new.
+    `ids` are hashes of the finished runs' ids (good within a process), `running` those of runs that were met
+    in progress only. A run before `floor` lay outside an earlier window, so to meet it for the first time
+    does not mean that it is new.
     """
 
     counts: Counts = field(default_factory=Counts)
     ids: array[int] = field(default_factory=_no_ids)
+    running: tuple[int, ...] = ()
     floor: Order = (0.0, "")
 
 
@@ -42,27 +44,37 @@ def meet(before: Met | None, runs: list[Run], *, window: int, truncated: bool, n
     """
     finished = [run for run in runs if run.status is not None]
     start = before or Met()
-    known = set(start.ids)
-    fresh = [run for run in finished if hash(run.record.id) not in known and run.order >= start.floor]
+    known, awaited = set(start.ids), set(start.running)
+    fresh = [
+        run
+        for run in finished
+        if (key := hash(run.record.id)) in awaited or (key not in known and run.order >= start.floor)
+    ]
     counted = fresh if before is not None or new_task else []
     floor = start.floor
     if len(runs) >= window:
         floor = max(floor, runs[0].order)
     if truncated and runs:
         floor = max(floor, runs[-1].order)
-    return Met(_count(start.counts, counted), _remember(start.ids, finished, window), floor)
+    return Met(
+        counts=_count(start.counts, counted),
+        ids=_remember(start.ids, finished, window),
+        running=_await(start, runs, window),
+        floor=floor,
+    )
 
 
-def _count(before: Counts, runs: Iterable[Run]) -> Counts:
-    by_status = list(before.runs)
+def _count(before: Counts, runs: list[Run]) -> Counts:
+    ended = Counter(run.status for run in runs)
     success, failed, skipped = before.desktops
-    for run in runs:
-        if run.status is not None:
-            by_status[RUN_STATUSES.index(run.status)] += 1
-        success += run.record.success_num or 0
-        failed += run.record.failed_num or 0
-        skipped += run.record.skip_num or 0
-    return Counts(tuple(by_status), (success, failed, skipped))
+    return Counts(
+        runs=tuple(n + ended[status] for n, status in zip(before.runs, RUN_STATUSES, strict=True)),
+        desktops=(
+            success + sum(run.record.success_num or 0 for run in runs),
+            failed + sum(run.record.failed_num or 0 for run in runs),
+            skipped + sum(run.record.skip_num or 0 for run in runs),
+        ),
+    )
 
 
 def _remember(before: array[int], finished: list[Run], window: int) -> array[int]:
@@ -70,3 +82,10 @@ def _remember(before: array[int], finished: list[Run], window: int) -> array[int
     now = [hash(run.record.id) for run in finished]
     current = set(now)
     return array("q", [*now, *[number for number in before if number not in current][:window]])
+
+
+def _await(before: Met, runs: list[Run], window: int) -> tuple[int, ...]:
+    """Remember the runs in progress until they are met finished, also those out of sight meanwhile."""
+    ended = {hash(run.record.id) for run in runs if run.status is not None}.union(before.ids)
+    seen = dict.fromkeys([*(hash(run.record.id) for run in runs), *before.running])
+    return tuple(key for key in seen if key not in ended)[:window]
