@@ -5,10 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 APT    := prometheus prometheus-alertmanager chromium
+APT_PACKAGING := buildah debootstrap strace
 SOURCES := exporter tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock docs clean system-packages
+.PHONY: help demo test test-packaging lint format bench lock docs sbom sync-chart clean system-packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,9 +19,17 @@ demo: $(VENV)/.runtime ## simulator and exporter together; no configuration, no 
 
 test: $(VENV)/.dev system-packages lint ## everything: linters, types, tests, coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 2 $(PYTEST_ARGS)
+	@$(BIN)/coverage run -m pytest -n 2 -m "not (packaging and real)" $(PYTEST_ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+test-packaging: $(VENV)/.packaging system-packages ## image, chart, compose file, unit, wheel: with the real tools
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  command -v buildah debootstrap strace > /dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGING) > $(VENV)/apt.log 2>&1; } \
+	  || { tail -n 20 $(VENV)/apt.log; exit 1; }; fi
+	@$(BIN)/python -m tools.fetch_helm
+	@$(BIN)/python -m pytest -m packaging $(PYTEST_ARGS) tests/packaging
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check --quiet $(SOURCES)
@@ -38,10 +47,18 @@ bench: $(VENV)/.dev ## measure; prints a table and writes benchmarks/latest.json
 docs: $(VENV)/.dev ## write the generated documents anew
 	@$(BIN)/python -m tools.documents
 
+sbom: $(VENV)/.packaging ## a bill of materials (CycloneDX) from the lock file
+	@$(BIN)/python -m tools.sbom
+
+sync-chart: $(VENV)/.packaging ## copy rules and dashboard into the chart, render the plain manifests anew
+	@$(BIN)/python -m tools.fetch_helm
+	@$(BIN)/python -m tools.sync_chart
+
 lock: $(VENV)/.runtime ## resolve the dependencies anew (needs uv: pip install uv)
 	@for f in "pyproject.toml -o requirements/runtime.txt" \
 	          "--group build -o requirements/build.txt" \
-	          "pyproject.toml --group dev --group build -o requirements/dev.txt -c requirements/runtime.txt"; do \
+	          "pyproject.toml --group dev --group build -o requirements/dev.txt -c requirements/runtime.txt" \
+	          "--group packaging -o requirements/packaging.txt -c requirements/dev.txt"; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 	    --no-emit-index-url --no-emit-find-links $$f || exit 1; \
 	done
@@ -69,4 +86,8 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.packaging: requirements/packaging.txt $(VENV)/.dev
+	@$(PIP) install --require-hashes -r requirements/packaging.txt
 	@touch $@
