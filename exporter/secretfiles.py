@@ -94,7 +94,7 @@ class SecretReader:
         value, read_from = _read_whole(path)
         if self._header and not fits_header(value):
             raise ValueError(_NO_HEADER)
-        self._warn_of_readers(path, found.st_mode)
+        self._warn_of_readers(path, found)
         if self._value not in {None, value}:
             self._log.info("secret file has changed", file=str(path))
         self._take(value)
@@ -119,14 +119,24 @@ class SecretReader:
             self._log.info("secret file can be used again", file=str(self._file))
         self._trouble = ""
 
-    def _warn_of_readers(self, path: Path, mode: int) -> None:
-        if mode & _OTHERS_MAY_READ and not self._warned:
+    def _warn_of_readers(self, path: Path, found: os.stat_result) -> None:
+        if not self._warned and may_be_read_by_others(found, os.geteuid()):
             self._warned = True
             self._log.warning(
                 "secret file can be read by its group or by everyone",
                 file=str(path),
-                mode=f"{stat.S_IMODE(mode):04o}",
+                mode=f"{stat.S_IMODE(found.st_mode):04o}",
             )
+
+
+def may_be_read_by_others(found: os.stat_result, user: int) -> bool:
+    """Whether a secret file is open wider than `user` needs.
+
+    A file of somebody else's is read by its group: that is how Kubernetes hands a secret (`root`, the pod's
+    group, 0440) to a process that is not root.
+    """
+    needed = 0 if found.st_uid == user else stat.S_IRGRP
+    return bool(found.st_mode & _OTHERS_MAY_READ & ~needed)
 
 
 def fits_header(text: str) -> bool:
