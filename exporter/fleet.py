@@ -81,13 +81,18 @@ class Fleet:
         self.advance(now)
 
     def due(self, *, now: float, moment: float) -> list[tuple[TrackedTask, Due]]:
-        """Return the tasks whose records are to be read, in the order of their deadlines."""
+        """Return the tasks whose records are to be read, in the order of their deadlines, new ones first."""
         found = []
         for task in self._tasks.values():
             due = task.due(now=now, moment=moment)
             if due:
                 found.append((task, due))
-        return sorted(found, key=lambda item: (item[1].deadline, item[0].sweep_rank(now)))
+
+        def urgency(item: tuple[TrackedTask, Due]) -> tuple[object, ...]:
+            task, why = item
+            return why.deadline, why.reason != "new", task.sweep_rank(now)
+
+        return sorted(found, key=urgency)
 
     def probes(self, moment: float) -> list[TrackedTask]:
         """Return the tasks in back-off that were not tried since `moment`, the longest untried first."""

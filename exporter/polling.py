@@ -77,7 +77,7 @@ def due(progress: Progress, entry: Task | None, *, now: float, moment: float, po
     if reason:
         return Due(reason, progress.read_at + polling.interval, whole)
     if whole:
-        return Due("refresh", turn, whole)
+        return Due("refresh", progress.whole_at + polling.refresh, whole)
     cadence = _cadence(polling)
     if progress.triggered and soon >= progress.read_at + cadence:
         return Due("triggered", progress.read_at + cadence, whole)

@@ -176,7 +176,7 @@ def test_a_failed_read_is_repeated_once_its_back_off_has_passed() -> None:
 
 
 def test_deadlines_put_what_changed_before_what_is_refreshed_before_what_is_new() -> None:
-    """A change is due an interval after the last read, which was long ago."""
+    """A change is due an interval after the last read, which was long ago, a refresh within a whole one."""
     long_ago = replace(READ, read_at=MOMENT - 800, whole_at=MOMENT - 800, phase=(MOMENT % 900) / 900)
     found = [
         ask(long_ago, replace(ENTRY, last_status="FAIL")),
