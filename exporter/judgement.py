@@ -1,14 +1,15 @@
 """What is wrong with a task, in the words of the alerts. Pure.
 
 The same conditions as in examples/prometheus/rules.yml, looked at once instead of over time: a person who
-reads the page, or `tasks`, sees what would page.
+reads the page, or `tasks`, sees what would page. What did not happen is judged as of when the task's runs
+were last known to be current.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from exporter.history import RUN_STATUSES, History
+from exporter.history import RUN_STATUSES, History, RunStatus
 from exporter.schedule import EARLY_START_SECONDS
 from exporter.state import TaskState
 from exporter.timestamps import format_utc
@@ -18,6 +19,7 @@ FAILING_REPEATEDLY = 3
 SKIPPED_REPEATEDLY = 2
 _STALE_SECONDS = 1200.0
 _STALE_INTERVALS = 3
+_UNSUCCESSFUL: Container[RunStatus | None] = {"failed", "skipped", "unknown"}
 
 Finding = tuple[Verdict, str]
 """A kind of trouble and the sentence that tells it."""
@@ -51,27 +53,31 @@ def troubles(state: TaskState, now: float, interval: float) -> Iterator[Finding]
         return
     yield from _of_last_run(state.history)
     yield from _of_rows(state.history)
-    yield from _of_running(state, state.history, now)
+    known_at = now if state.last_poll is None else state.last_poll
+    yield from _of_running(state, state.history, min(known_at + _STALE_SECONDS, now))
     if state.enabled is not False and not is_stale(state, now, interval):
-        yield from _of_absence(state, state.history, now)
+        yield from _of_absence(state, state.history, known_at)
 
 
 def _of_last_run(history: History) -> Iterator[Finding]:
     if history.last is None:
         return
     record, when = history.last.record, format_utc(history.last.record.start)
-    failed = "" if record.failed_num is None else f" on {record.failed_num} desktops"
+    count = record.failed_num
+    failed = "" if count is None else f" on {count} desktop{'' if count == 1 else 's'}"
     match history.last.status:
         case "failed":
             yield Verdict.FAILED, f"The last run, started {when}, failed{failed}."
         case "partial":
             yield Verdict.PARTIAL, f"The last run, started {when}, failed{failed} and succeeded on others."
         case "unknown":
-            word = record.status or "no word"
+            word = repr(record.status) if record.status else "no word"
             yield (
                 Verdict.UNKNOWN,
-                f"The last run, started {when}, ended with {word!r}, which is not configured.",
+                f"The last run, started {when}, ended with {word}, which is not configured.",
             )
+        case _:
+            return
 
 
 def _of_rows(history: History) -> Iterator[Finding]:
@@ -82,26 +88,22 @@ def _of_rows(history: History) -> Iterator[Finding]:
         yield Verdict.SKIPPED, f"The last {history.consecutive_skipped} runs were skipped."
 
 
-def _of_running(state: TaskState, history: History, now: float) -> Iterator[Finding]:
-    if 0 < history.running_since < now - state.max_duration:
+def _of_running(state: TaskState, history: History, at: float) -> Iterator[Finding]:
+    if 0 < history.running_since < at - state.max_duration:
         since = format_utc(history.running_since)
         yield Verdict.STUCK, f"A run has been in progress since {since}, longer than max_duration."
 
 
-def _of_absence(state: TaskState, history: History, now: float) -> Iterator[Finding]:
+def _of_absence(state: TaskState, history: History, at: float) -> Iterator[Finding]:
     expected = state.expected_run
-    if (
-        expected is not None
-        and history.last_start + EARLY_START_SECONDS < expected
-        and now > expected + state.grace
-    ):
+    if expected is not None and history.last_start + EARLY_START_SECONDS < expected < at - state.grace:
         yield Verdict.MISSED, f"No run started within grace of {format_utc(expected)}, when one was due."
-    newest = max(history.newest_by_status[RUN_STATUSES.index(s)] for s in ("success", "partial"))
-    if history.last is None or newest >= history.last.record.start:
+    if history.last is None or history.last.status not in _UNSUCCESSFUL:
         return
+    newest = max(history.newest_by_status[RUN_STATUSES.index(s)] for s in ("success", "partial"))
     if newest == 0:
         yield Verdict.NO_SUCCESS, "No run in the readable history succeeded, even in part."
-    elif state.schedule_period and newest < now - 2 * state.schedule_period - state.max_duration:
+    elif state.schedule_period and newest < at - 2 * state.schedule_period - state.max_duration:
         yield Verdict.NO_SUCCESS, f"No run has succeeded, even in part, since {format_utc(newest)}."
 
 
