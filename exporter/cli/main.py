@@ -13,6 +13,7 @@ import sys
 import click
 
 from exporter import __version__
+from exporter.cli.backfill import backfill
 from exporter.cli.check import check_config
 from exporter.cli.health import healthcheck
 from exporter.cli.play import demo, simulate
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (run, check_config, simulate, demo, healthcheck):
+for command in (run, check_config, backfill, simulate, demo, healthcheck):
     cli.add_command(command)
 
 
