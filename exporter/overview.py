@@ -106,5 +106,6 @@ def _cycle_error(cycle: Cycle) -> ErrorView | None:
     if cycle.problems:
         return view_error(cycle.problems[0])
     if cycle.failing_tasks:
-        return ErrorView(text=f"The records of {cycle.failing_tasks} tasks could not be read.")
+        count = cycle.failing_tasks
+        return ErrorView(text=f"The records of {count} task{'' if count == 1 else 's'} could not be read.")
     return None
