@@ -1,0 +1,1 @@
+"""The whole poller and the real client against a cloud that misbehaves."""
