@@ -237,7 +237,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     [(0o640, 65532, True), (0o440, 0, False), (0o444, 0, True), (0o400, 0, False), (0o604, 65532, True)],
 )
 def test_a_file_of_another_s_may_be_read_by_its_group(mode: int, owner: int, open_wide: bool) -> None:  # noqa: FBT001 - a parameter
-    """Kubernetes mounts a secret for a pod as root's, readable by the pod's group: that is no carelessness."""
+    """Kubernetes mounts a secret as root's, readable by the pod's group: that is no carelessness."""
     found = os.stat_result((mode, 1, 1, 1, owner, 0, 9, 0, 0, 0))
     assert may_be_read_by_others(found, 65532) is open_wide
 
