@@ -101,7 +101,7 @@ class LeapingLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """Run in a thread; meanwhile no time passes."""
         self.at_work += 1
@@ -229,6 +229,10 @@ class Stage:
     def fault(self, spec: str) -> None:
         """Let this go wrong from now on; the empty text ends all faults."""
         self.service.faults = Faults(spec)
+
+    async def heal(self) -> None:
+        """End all faults."""
+        self.fault("")
 
     async def pass_time(self, seconds: float) -> None:
         """Let so many seconds pass."""

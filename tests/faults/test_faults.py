@@ -1,38 +1,24 @@
-"""Each way in which the cloud can fail, from its begin to its end: what is told, kept, withdrawn, counted."""
+"""Each way in which the cloud can fail, over HTTP: wrong statuses, wrong bodies, lies, silence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from tests.faults.stage import EVENTS, INTERVAL, MAX_AGE, NIGHTLY, SETTLED, Scrape, Stage, run, stage
-
-POLL = "workspace_exporter_poll_success"
-AUTH = "workspace_exporter_auth_success"
-TASK_POLL = "workspace_task_poll_success"
-LAST_POLL = "workspace_task_last_poll_timestamp_seconds"
-MOST_REQUESTS = 18
-"""In a cycle that fails, of this project: three attempts at each of two lists and of two tasks' reads, once
-by their turn and once as a probe."""
-LINES = {"a cycle failed", "a cycle overran", "sign-in was refused"}
-"""What is logged from warnings on: how the cycle ended, and each refusal of a password."""
-MOMENT = 0.01
-"""Seconds before and after an instant: less than what lies between the reads of two tasks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A fault, the `code` that counts it, and what its log line says."""
-
-    spec: str
-    code: str
-    says: str
-    auth: bool = True
-
+from tests.faults.stage import EVENTS, INTERVAL, NIGHTLY, SETTLED, run, stage
+from tests.faults.trial import (
+    AUTH,
+    LINES,
+    POLL,
+    TASK_POLL,
+    Case,
+    check_recovery,
+    check_well,
+    endure,
+    gained,
+    told,
+)
 
 LIST_CASES = (
     Case("500@api", "500", "list_tasks: HTTP status 500"),
@@ -67,113 +53,13 @@ RECORD_CASES = (
 )
 
 
-def gained(after: Scrape, before: Scrape) -> dict[tuple[str, str], float]:
-    """Return the requests counted in between, by operation and code."""
-    old = before.requests()
-    return {
-        key: value - old.get(key, 0) for key, value in after.requests().items() if value > old.get(key, 0)
-    }
-
-
-def told(line: Mapping[str, Any]) -> str:
-    """Return what a log line names as the problem."""
-    return "; ".join(line.get("problems", ()))
-
-
-def check_well(scrape: Scrape, project: str = "prod") -> None:
-    """Everything is known."""
-    assert scrape.value(POLL, project=project) == 1
-    assert scrape.value(AUTH, project=project) == 1
-    for task_id in (NIGHTLY, EVENTS):
-        assert scrape.value(TASK_POLL, project=project, task_id=task_id) == 1
-        assert scrape.withdrawable(task_id, project)
-    assert scrape.value("workspace_task_expected_run_timestamp_seconds", project=project, task_id=NIGHTLY)
-
-
-async def check_first_cycle(that: Stage, before: Scrape, case: Case) -> None:
-    """A failing cycle is counted, told once, and shown; nothing else changes."""
-    that.heard()
-    lines = await that.next_lines(INTERVAL + SETTLED)
-    during = await that.scrape()
-    assert [line["event"] for line in lines] == ["a cycle failed"], lines
-    assert case.says in told(lines[0])
-    assert lines[0]["project"] == "prod"
-    assert during.value(POLL) == 0
-    assert during.value(AUTH) == case.auth
-    assert during.value(TASK_POLL, task_id=EVENTS) == (0 if case.auth else 1)
-    counted = gained(during, before)
-    operation = "list_records" if "@records" in case.spec else "list_tasks"
-    assert counted[operation, case.code] >= 1
-    spoiled = {code for name, code in counted if name == "list_records" or "@records" not in case.spec}
-    assert spoiled == {case.code}
-    assert sum(counted.values()) <= MOST_REQUESTS
-    for task_id in (NIGHTLY, EVENTS):
-        assert during.withdrawable(task_id) == before.withdrawable(task_id)
-    last = "workspace_exporter_last_successful_poll_timestamp_seconds"
-    assert during.value(last) == before.value(last)
-
-
-async def check_age(that: Stage) -> None:
-    """Each task's values stay until `max_age` after its last good read, and are withdrawn then."""
-    known = await that.scrape()
-    polled = {task_id: known.value(LAST_POLL, task_id=task_id) or 0.0 for task_id in (NIGHTLY, EVENTS)}
-    for task_id, at in sorted(polled.items(), key=lambda item: item[1]):
-        await that.pass_time(at + MAX_AGE - MOMENT - that.now)
-        assert (await that.scrape()).withdrawable(task_id) == known.withdrawable(task_id)
-        await that.pass_time(2 * MOMENT)
-        after = await that.scrape()
-        assert after.withdrawable(task_id) == {}
-        assert after.value("workspace_task_expected_run_timestamp_seconds", task_id=task_id) is None
-        assert after.value("workspace_task_info", task_id=task_id) == 1
-        assert after.value("workspace_task_grace_seconds", task_id=task_id) == 900
-        assert after.value(LAST_POLL, task_id=task_id) == at
-        assert len(after.all("workspace_task_runs_total", task_id=task_id)) == 5
-
-
-async def check_recovery(that: Stage, spec: str = "") -> None:
-    """Within one cycle of the fault's end all is known again, and each run was counted once."""
-    that.fault(spec)
-    await that.pass_time(INTERVAL + SETTLED)
-    after = await that.scrape()
-    check_well(after)
-    for task_id in (NIGHTLY, EVENTS):
-        assert after.runs(task_id) == that.truth(task_id)
-    that.heard()
-    await that.pass_time(10 * INTERVAL)
-    check_well(await that.scrape())
-    assert that.heard() == []
-    for task_id in (NIGHTLY, EVENTS):
-        assert (await that.scrape()).runs(task_id) == that.truth(task_id)
-
-
-async def endure(that: Stage, case: Case) -> None:
-    """Live through half an hour of a fault. Meanwhile the nightly task runs, the other one four times."""
-    that.plant("SUCCESS", 1)
-    await that.pass_time(3 * INTERVAL)
-    before = await that.scrape()
-    check_well(before)
-    assert before.runs(EVENTS) == {"success": 1}
-    assert that.heard() == []
-    for minutes, status in ((0.2, "FAIL"), (2, "SUCCESS"), (2.6, "FAIL"), (9, "SKIP")):
-        that.plant(status, minutes)
-    that.fault(case.spec)
-    await check_first_cycle(that, before, case)
-    await that.until(15)
-    assert {line["event"] for line in that.heard()} <= LINES
-    await check_age(that)
-    assert that.hosts == {"cloud.example.test"}
-    await check_recovery(that)
-    assert that.truth(EVENTS) == {"success": 2, "failed": 2, "skipped": 1}
-    assert that.truth(NIGHTLY) == {"success": 1}
-
-
 @pytest.mark.parametrize("case", LIST_CASES, ids=lambda case: case.spec)
 def test_nothing_can_be_read(case: Case) -> None:
     """The whole API fails in one way for half an hour."""
 
     async def main() -> None:
         async with stage() as that:
-            await endure(that, case)
+            await endure(that, case, lambda: that.fault(case.spec), that.heal)
 
     run(main())
 
@@ -184,7 +70,7 @@ def test_records_cannot_be_read(case: Case) -> None:
 
     async def main() -> None:
         async with stage() as that:
-            await endure(that, case)
+            await endure(that, case, lambda: that.fault(case.spec), that.heal)
 
     run(main())
 
@@ -220,6 +106,7 @@ def test_lies_that_hide_nothing(spec: str) -> None:
             assert that.heard() == []
             assert during.runs(EVENTS) == that.truth(EVENTS) == {"success": 1, "failed": 2, "skipped": 1}
             assert during.runs(NIGHTLY) == that.truth(NIGHTLY)
+            await that.heal()
             await check_recovery(that)
 
     run(main())
@@ -244,6 +131,7 @@ def test_schedules_or_details_cannot_be_read(operation: str, fault: str) -> None
             assert during.runs(NIGHTLY) == {"success": 1}
             duration = "workspace_task_last_run_duration_seconds"
             assert (during.value(duration, task_id=NIGHTLY) is None) == (operation == "details")
+            await that.heal()
             await check_recovery(that)
             assert (await that.scrape()).value(duration, task_id=NIGHTLY)
 
@@ -281,6 +169,7 @@ def test_one_401_with_a_token() -> None:
             lines = await that.next_lines(INTERVAL)
             assert told(lines[0]).startswith("list_tasks: the credentials were not accepted")
             assert (await that.scrape()).value(AUTH) == 0
+            await that.heal()
             await check_recovery(that)
 
     run(main())
@@ -333,6 +222,7 @@ def test_an_hour_of_silence() -> None:
             silent = await that.scrape()
             assert set(gained(silent, before)) == {("list_tasks", "timeout"), ("list_records", "timeout")}
             assert silent.value("workspace_task_expected_run_timestamp_seconds", task_id=NIGHTLY) is None
+            await that.heal()
             await check_recovery(that)
             assert that.truth(EVENTS) == {"success": 1, "failed": 2, "skipped": 1}
 
