@@ -29,15 +29,18 @@ def main() -> None:
         figures = {f"exposition: {name}": value for name, value in exposition.measure(tasks).items()}
         figures |= {f"whole: {name}": value for name, value in whole.measure(tasks).items()}
         results[f"{tasks} tasks"] = figures
-    if not arguments.skip_hostile:
-        results["hostile clients"] = dict(hostile_clients.measure())
+    hostile = {} if arguments.skip_hostile else hostile_clients.measure()
     about = {
         "date": datetime.now(UTC).isoformat(),
         "python": platform.python_version(),
         "machine": _machine(),
     }
-    _LATEST.write_text(json.dumps({"about": about, "results": results}, indent=2) + "\n", encoding="utf-8")
-    _show(about, results)
+    latest = {"about": about, "results": results, "hostile clients": hostile}
+    _LATEST.write_text(json.dumps(latest, indent=2) + "\n", encoding="utf-8")
+    title = f"{about['machine']}, Python {about['python']}, {about['date'][:10]}"
+    _show(title, results)
+    if hostile:
+        _show("A normal scrape beside 500 hostile clients", hostile)
 
 
 def _machine() -> str:
@@ -46,8 +49,8 @@ def _machine() -> str:
     return f"{len(models)} x {models[0]}" if models else platform.machine()
 
 
-def _show(about: dict[str, str], results: dict[str, dict[str, float]]) -> None:
-    table = Table(title=f"{about['machine']}, Python {about['python']}, {about['date'][:10]}")
+def _show(title: str, results: dict[str, dict[str, float]]) -> None:
+    table = Table(title=title)
     table.add_column("what")
     for column in results:
         table.add_column(column, justify="right")
