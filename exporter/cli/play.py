@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import click
@@ -29,6 +29,7 @@ from exporter.simulator.serving import serving
 from exporter.simulator.world import World
 from exporter.web import check_telemetry_path
 
+_SIMULATOR_ADDRESS = "--simulator.listen-address"
 _DEMO = """
   The exporter watches a simulated cloud, with every kind of trouble among its tasks.
 
@@ -72,7 +73,7 @@ def simulate(listen: str, tasks: int | None, seed: int, speed: float, faults: st
 
     async def run() -> None:
         app = _simulator(tasks, seed, speed, faults)
-        async with _served(app, address) as url:
+        async with _served(app, address, "--listen") as url:
             project = next(iter(app.state.service.worlds.values())).project
             secrets = app.state.service.options.credentials
             click.echo(
@@ -88,7 +89,7 @@ def simulate(listen: str, tasks: int | None, seed: int, speed: float, faults: st
 @click.command()
 @web_options
 @click.option(
-    "--simulator.listen-address",
+    _SIMULATOR_ADDRESS,
     "simulator_address",
     default="127.0.0.1:10070",
     show_default=True,
@@ -115,12 +116,12 @@ def demo(
     """
     configure_logs(log_level, log_format)
     listen = parse_listen_address(listen_address)
-    address = _address(simulator_address, "--simulator.listen-address")
+    address = _address(simulator_address, _SIMULATOR_ADDRESS)
     check_telemetry_path(telemetry_path)
 
     async def run() -> None:
         app = _simulator(None, seed, 1.0, "")
-        async with _served(app, address) as simulator:
+        async with _served(app, address, _SIMULATOR_ADDRESS) as simulator:
             config = _demo_config(app, simulator)
             await serve(
                 build_daemon(config, lambda: config, Shard()),
@@ -152,12 +153,13 @@ def _simulator(tasks: int | None, seed: int, speed: float, faults: str) -> Starl
 
 
 @asynccontextmanager
-async def _served(app: Starlette, address: ListenAddress) -> AsyncIterator[str]:
-    try:
-        async with serving(app, address.host or "127.0.0.1", address.port) as url:
-            yield url
-    except OSError as error:
-        raise ConfigError(f"{address}: {error.strerror or error}", key="--listen") from None
+async def _served(app: Starlette, address: ListenAddress, key: str) -> AsyncIterator[str]:
+    async with AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(serving(app, address.host or "127.0.0.1", address.port))
+        except OSError as error:
+            raise ConfigError(f"cannot listen on {address}: {error.strerror or error}", key=key) from None
+        yield url
 
 
 def _demo_config(app: Starlette, url: str) -> Config:
