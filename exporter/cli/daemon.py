@@ -64,7 +64,8 @@ class Daemon:
     async def start(self) -> None:
         """Begin to poll."""
         for project in self._config.projects:
-            self._projects[project.name] = self._run(project, self._config)
+            if project.name not in self._projects:  # a reload may have been quicker
+                self._projects[project.name] = self._run(project, self._config)
         self._loaded()
 
     async def aclose(self) -> None:
@@ -111,6 +112,7 @@ class Daemon:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(self._read_config)
+                gone = set(self._projects)
                 endings = self._exchange(config)
             except ConfigError as error:
                 self._reload_error = str(error)
@@ -118,6 +120,7 @@ class Daemon:
                 self._log.error("configuration not reloaded", error=self._reload_error)
                 return self._reload_error
             await asyncio.gather(*endings)
+            self._forget(gone - self._projects.keys())
             self._loaded()
             self._log.info("configuration reloaded", projects=len(config.projects))
             return None
@@ -133,11 +136,13 @@ class Daemon:
             project.name: self._projects.get(project.name) or self._run(project, config)
             for project in config.projects
         }
-        for name in gone:
-            if name not in self._projects:
-                self._telemetry.forget_project(name)
         self._config = config
         return endings
+
+    def _forget(self, projects: set[str]) -> None:
+        """Drop the series of projects that have ended: their last requests count only as they end."""
+        for name in projects:
+            self._telemetry.forget_project(name)
 
     def _run(self, project: Project, config: Config) -> _Running:
         observer = ProjectTelemetry(self._telemetry, project.name)
