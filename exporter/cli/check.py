@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.logs import configure_logs
 from exporter.cli.probe import Probe
 from exporter.cli.wiring import client_of, run_loop
 from exporter.config import Config
@@ -38,7 +39,10 @@ def check_config(file: Path, *, probe: bool) -> int:
     config = read_config(file, os.environ)
     count = len(config.projects)
     click.echo(f"{file} is good: {count} project{'' if count == 1 else 's'}")
-    return 0 if not probe or run_loop(_probe(config)) else 1
+    if not probe:
+        return 0
+    configure_logs("warning", "logfmt")
+    return 0 if run_loop(_probe(config)) else 1
 
 
 async def _probe(config: Config) -> bool:
