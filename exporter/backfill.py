@@ -179,10 +179,9 @@ class Replay:
         return expected.at if expected else None
 
     def _counts(self, moment: float) -> Counts:
-        now, before = (
-            self._totals[bisect_right(self._end_times, each)] for each in (moment, self._counted_from)
-        )
-        return now if moment <= self._counted_from else _subtract(now, before)
+        moments = max(moment, self._counted_from), self._counted_from
+        now, before = (self._totals[bisect_right(self._end_times, each)] for each in moments)
+        return _subtract(now, before)
 
     def _remember(self, zone: tzinfo) -> Memory:
         """What is known of the schedule; its days may follow from the next run, or else the newest one."""
