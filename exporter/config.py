@@ -3,171 +3,28 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from exporter.durations import format_duration, parse_duration
-from exporter.records import TASK_ID
 from exporter.secrets import Secret
-from exporter.timestamps import parse_zone
+from exporter.section import (
+    FilePath,
+    IntervalSeconds,
+    KeyedError,
+    PositiveSeconds,
+    Regexes,
+    Seconds,
+    Section,
+    TaskId,
+    Text,
+    Words,
+    ZoneName,
+    as_tuple,
+    at,
+)
 from exporter.urls import check_endpoint, check_proxy, cloud_domain
-from exporter.yamltext import VariableText, parse_variable, shown
-
-_SHORTEST_INTERVAL = 0.1
-
-
-class KeyedError(ValueError):
-    """A contradiction inside a section, at the key (path below the section) that should change."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        self.key = key
-        super().__init__(reason)
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _seconds(value: object) -> object:
-    if value == 0 and type(value) is int:  # the one duration that needs no unit
-        return 0.0
-    if not isinstance(value, str):
-        raise ValueError("a duration such as 90s, 15m or 1h30m is expected")  # noqa: TRY004 - pydantic's way
-    return parse_duration(value)
-
-
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("more than 0s is expected")
-    return value
-
-
-def _long_enough(value: float) -> float:
-    if value < _SHORTEST_INTERVAL:
-        raise ValueError(f"at least {format_duration(_SHORTEST_INTERVAL)} is expected")
-    return value
-
-
-def _filled(value: str) -> str:
-    if not value.strip():
-        raise ValueError("the text is empty")
-    return value
-
-
-def _regex(value: str) -> str:
-    try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # what `[[` may mean one day
-            re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return value
-
-
-def _zone(value: str) -> str:
-    parse_zone(value)
-    return value
-
-
-def _task_id(value: str) -> str:
-    if not TASK_ID.fullmatch(value):
-        raise ValueError("a task id has letters, digits, - and _ only (at most 128)")
-    return value
-
-
-def _path(value: object, info: ValidationInfo) -> object:
-    """A relative file name is relative to the configuration file, as in Prometheus."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError("a file name is expected")
-    folder = (info.context or {}).get("folder", Path())
-    return folder / value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-Text = Annotated[str, Field(min_length=1), AfterValidator(_filled)]
-Word = Annotated[str, AfterValidator(_filled), AfterValidator(str.strip)]
-Regex = Annotated[str, AfterValidator(_regex)]
-FilePath = Annotated[Path, BeforeValidator(_path)]
-Texts = Annotated[tuple[Word, ...], BeforeValidator(_tuple)]
-Regexes = Annotated[tuple[Regex, ...], BeforeValidator(_tuple)]
-
-
-@contextmanager
-def at(key: str) -> Iterator[None]:
-    """Say of a ValueError inside which key it is about."""
-    try:
-        yield
-    except ValueError as error:
-        raise KeyedError(key, str(error)) from None
-
-
-class Section(BaseModel):
-    """One mapping of the file: strict types, no unknown keys, frozen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_variables(cls, values: Any) -> Any:
-        """Read a scalar that was only `${VAR}` as YAML, where the key takes anything but text."""
-        if isinstance(values, VariableText):
-            values = parse_variable(values)
-        if not isinstance(values, dict):
-            return values
-        for key in values:
-            if not isinstance(key, str):
-                raise KeyedError(shown(key), "a key must be text (put it in quotes)")
-        return {
-            key: parse_variable(value)
-            if isinstance(value, VariableText) and not cls._takes_text(key)
-            else value
-            for key, value in values.items()
-        }
-
-    @classmethod
-    def _takes_text(cls, key: str) -> bool:
-        field = cls.model_fields.get(key)
-        if field is None:
-            return True
-        is_union = get_origin(field.annotation) in (Union, UnionType)
-        kinds = [
-            get_args(kind)[0] if get_origin(kind) is Annotated else kind
-            for kind in (get_args(field.annotation) if is_union else (field.annotation,))
-        ]
-        return any(kind in kinds for kind in (str, SecretStr, Path))
-
-    def _secret(self, key: str) -> Secret | None:
-        """The secret of the siblings `key` and `key_file`."""
-        value: SecretStr | None = getattr(self, key)
-        file: Path | None = getattr(self, f"{key}_file")
-        if value is None and file is None:
-            return None
-        return Secret(value=None if value is None else value.get_secret_value(), file=file)
-
-    def _check_secrets(self, *required: str, optional: Iterable[str] = ()) -> None:
-        for key in (*required, *optional):
-            value, file = getattr(self, key), getattr(self, f"{key}_file")
-            if value is not None and file is not None:
-                raise KeyedError(f"{key}_file", f"{key} is given too; keep one of the two")
-            if key in required and value is None and file is None:
-                raise KeyedError(key, f"a value is needed (or {key}_file)")
-            if value is not None and not value.get_secret_value().strip():
-                raise KeyedError(key, "the value is empty")
 
 
 class TokenAuth(Section):
@@ -279,7 +136,7 @@ class Auth(Section):
 class TaskConfig(Section):
     """One explicit task; thresholds in seconds, None for the default."""
 
-    id: Annotated[str, AfterValidator(_task_id)]
+    id: TaskId
     name: Text | None = None
     grace: Seconds | None = None
     max_duration: Seconds | None = None
@@ -315,7 +172,7 @@ class Project(Section):
     proxy_url_file: FilePath | None = None
     proxy_from_environment: bool = False
     auth: Auth
-    tasks: Annotated[tuple[TaskConfig, ...], BeforeValidator(_tuple)] = ()
+    tasks: Annotated[tuple[TaskConfig, ...], BeforeValidator(as_tuple)] = ()
     discovery: Discovery | None = None
 
     @model_validator(mode="before")
@@ -377,13 +234,13 @@ class Project(Section):
 class Polling(Section):
     """How often, how much, how long; durations in seconds."""
 
-    interval: Annotated[Seconds, AfterValidator(_long_enough)] = 60.0
-    refresh: Annotated[Seconds, AfterValidator(_positive)] = 900.0
-    timeout: Annotated[Seconds, AfterValidator(_positive)] = 10.0
+    interval: IntervalSeconds = 60.0
+    refresh: PositiveSeconds = 900.0
+    timeout: PositiveSeconds = 10.0
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     requests_per_second: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = 10.0
     history: Annotated[int, Field(ge=1, le=1000)] = 100
-    max_age: Annotated[Seconds, AfterValidator(_positive)] = 86_400.0
+    max_age: PositiveSeconds = 86_400.0
     details: bool = True
     max_tasks: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
 
@@ -407,10 +264,10 @@ RunClass = Literal["success", "failed", "skipped", "running", "unknown"]
 class Statuses(Section):
     """The API's status words by class; no enumeration of them is published (api_facts.md, section 1)."""
 
-    success: Texts = ("SUCCESS", "FINISH")
-    failed: Texts = ("FAIL", "FAILED")
-    skipped: Texts = ("SKIP", "SKIPPED")
-    running: Texts = ("RUNNING", "WAITING", "INIT")
+    success: Words = ("SUCCESS", "FINISH")
+    failed: Words = ("FAIL", "FAILED")
+    skipped: Words = ("SKIP", "SKIPPED")
+    running: Words = ("RUNNING", "WAITING", "INIT")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -436,11 +293,11 @@ class Statuses(Section):
 class Config(Section):
     """The whole file."""
 
-    projects: Annotated[tuple[Project, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    projects: Annotated[tuple[Project, ...], BeforeValidator(as_tuple), Field(min_length=1)]
     polling: Polling = Polling()
     defaults: Defaults = Defaults()
     statuses: Statuses = Statuses()
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    time_zone: ZoneName = "UTC"
 
     @model_validator(mode="before")
     @classmethod

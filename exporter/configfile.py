@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter import yamltext
-from exporter.config import Config, KeyedError, Section
+from exporter.config import Config
 from exporter.errors import ConfigError
+from exporter.section import KeyedError, Section
 
 Kind = TypeVar("Kind", bound=Section)
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from exporter import yamltext
-from exporter.config import FilePath, KeyedError, Section
 from exporter.configfile import validate
 from exporter.errors import ConfigError
+from exporter.section import FilePath, KeyedError, Section
 
 MAX_BCRYPT_COST: Final = 18
 """A check costs 2^cost steps: 70 ms at 10, some 20 s at 18, which is the most that the toolkit speaks of."""

@@ -11,9 +11,10 @@ import pytest
 import yaml
 from pydantic.fields import FieldInfo
 
-from exporter.config import Config, Section
+from exporter.config import Config
 from exporter.configfile import parse_config
 from exporter.durations import format_duration
+from exporter.section import Section
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
 TEXT = DOCUMENT.read_text()

@@ -1,4 +1,18 @@
-"""The configuration: bad files, each with its exact message, and texts to start from."""
+"""The configuration: bad files, each with its exact message, and what its tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from exporter.config import Config
+from exporter.configfile import parse_config
+from exporter.errors import ConfigError
+
+FOLDER = Path("/etc/exporter")
+"""Where the configuration is, as far as the tests say."""
 
 BASE = """
 projects:
@@ -9,3 +23,15 @@ projects:
     tasks: [{id: 8d2e}]
 """
 """The smallest good configuration."""
+
+
+def parse(text: str, environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration in `text`, as if from a file in FOLDER."""
+    return parse_config(text, environment or {}, FOLDER)
+
+
+def refused(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """The error that `text` gives."""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, environment)
+    return str(caught.value)
