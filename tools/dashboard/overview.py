@@ -139,7 +139,7 @@ def _timeline() -> Panel:
     frame = Frame(
         "State of the tasks",
         f"Status of each task's last run, or that a run is missed. The {MOST} tasks with the least time "
-        "after a success in this range, and all that are missed. Narrow it with the variables, or click a task.",
+        "after a success in this range, and all that are missed. Narrow it by the variables, or click one.",
         "none",
         24,
         14,
