@@ -44,8 +44,9 @@ format: $(VENV)/.dev ## rewrite the sources in the house's format
 bench: $(VENV)/.dev ## measure; prints a table and writes benchmarks/latest.json
 	@$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.dev ## write the generated documents anew
+docs: $(VENV)/.dev ## write the generated documents and the dashboard anew
 	@$(BIN)/python -m tools.documents
+	@$(BIN)/python -m tools.dashboard
 
 sbom: $(VENV)/.packaging ## a bill of materials (CycloneDX) from the lock file
 	@$(BIN)/python -m tools.sbom
