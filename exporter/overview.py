@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from exporter.advice import advise
 from exporter.config import Project
 from exporter.details import RunDetails
 from exporter.errors import ApiError
@@ -79,8 +80,11 @@ def view_run(run: Run, details: RunDetails | None) -> RunView:
 
 def view_error(error: ApiError) -> ErrorView:
     """Return a failed request as people read it."""
+    advice = advise(error)
     return ErrorView(
         text=str(error),
+        cause=advice.cause,
+        next_step=advice.next_step,
         code=error.answer.code or error.label,
         request_id=error.answer.request_id,
     )

@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from exporter.advice import advise
 from exporter.collaborators import Clocks, Observer, Upstream
 from exporter.config import Config, Project
 from exporter.conversation import converse
@@ -266,6 +267,7 @@ class ProjectPoller:
                 "a cycle failed",
                 problems=[str(problem) for problem in cycle.problems],
                 failing_tasks=cycle.failing_tasks,
+                advice=list(dict.fromkeys(advise(problem).hint for problem in cycle.problems)),
             )
         if overrun:
             self._log.warning("a cycle overran", seconds=round(seconds, 3), left=cycle.carried_over)
