@@ -21,13 +21,15 @@ Figures = dict[str, float]
 _TICKS = 100
 _SCRAPES = 60
 _IDLE_SECONDS = 30.0
-_STEADY_CYCLES = 5
+_STEADY_CYCLES = 3
+_FEW = 2000
 _PATIENCE = 600.0
 
 
-def measure(tasks: int, *, interval: str = "5s", refresh: str = "10m") -> Figures:
+def measure(tasks: int, *, refresh: str = "30m") -> Figures:
     """Return time to ready, first sweep, calls, scrapes, memory, idle CPU and detection delay."""
     figures: Figures = {"tasks": float(tasks)}
+    interval = "5s" if tasks <= _FEW else "30s"
     with tempfile.TemporaryDirectory() as name, _simulator(Path(name), tasks) as cloud:
         config = _config(Path(name), cloud, interval, refresh)
         started = time.perf_counter()
@@ -75,7 +77,8 @@ def _calls(cloud: str, url: str, figures: Figures) -> None:
 
     figures["requests until all is known"] = 0.0
     counts = [requests_of_a_cycle() for _ in range(2)]
-    while min(counts[-2:]) > max(20.0, 0.1 * figures["tasks"]):
+    listed = figures["tasks"] / 50 + 3
+    while min(counts[-2:]) > listed + 0.02 * figures["tasks"]:
         counts.append(requests_of_a_cycle())
     figures["requests until all is known"] = _requests(cloud)
     figures["requests of a steady cycle"] = min(requests_of_a_cycle() for _ in range(_STEADY_CYCLES))
