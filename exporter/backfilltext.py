@@ -4,15 +4,16 @@ Source: OpenMetrics 1.0.0: a family stands in one piece under its TYPE, the samp
 other in the order of their timestamps, which are seconds. So a task's lines come by family, and within it by
 series; each series' name and labels are those of the live text, byte for byte.
 
-Samples stand on a grid that begins anew with each UTC day, so that a day's text is the same whatever day the
-whole began with, and at each moment at which something changed, so that a look at any second finds the value
-of that second. Timestamps are whole seconds: Prometheus cuts fractions to milliseconds, downwards.
+Samples stand at the beginning, on a grid that starts anew with each UTC day (so that a day's text is the same
+whatever day the whole began with), and at each moment at which something changed: a look at any second finds
+the value of that second. Timestamps are whole seconds: Prometheus cuts fractions to milliseconds, downwards.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from exporter.backfill import Replay
 from exporter.catalog import TASK_METRICS, TaskMetric
@@ -51,11 +52,12 @@ def day_lines(past: Replay, since: int, until: int, step: int) -> tuple[bytes, .
     one step: of that time nothing tells whether the task existed.
     """
     grid = range(since + (since // DAY_SECONDS * DAY_SECONDS - since) % step, until, step)
-    grid = grid[bisect_left(grid, past.first_start - step) :]
-    if not grid:
+    known = past.first_start - step
+    begin = since if known <= since else next(iter(grid[bisect_left(grid, known) :]), None)
+    if begin is None:
         return (b"",) * len(FAMILIES)
     families: tuple[Series, ...] = tuple({} for _ in FAMILIES)
-    for start, moments in _stretches(grid, past.changes(grid[0], until)):
+    for start, moments in _stretches(grid, [begin, *past.changes(begin, until)]):
         chunks = render_task(past.state_at(start))
         times = [str(moment).encode() for moment in moments]
         for series, place in zip(families, _PLACES, strict=True):
@@ -65,11 +67,9 @@ def day_lines(past: Replay, since: int, until: int, step: int) -> tuple[bytes, .
     return tuple(map(_text, families))
 
 
-def _stretches(grid: range, changes: list[int]) -> Iterator[tuple[int, list[int]]]:
-    """Yield stretches in which nothing changes: their first moment and all moments to sample."""
-    edges = [grid[0], *changes]
-    for place, start in enumerate(edges):
-        end = edges[place + 1] if place + 1 < len(edges) else grid.stop
+def _stretches(grid: range, starts: list[int]) -> Iterator[tuple[int, list[int]]]:
+    """Yield stretches in which nothing changes: their start and all moments to sample, it included."""
+    for start, end in pairwise([*starts, grid.stop]):
         inside = grid[bisect_left(grid, start) : bisect_left(grid, end)]
         yield start, [start, *(moment for moment in inside if moment != start)]
 

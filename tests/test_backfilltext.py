@@ -36,7 +36,7 @@ def samples(lines: tuple[bytes, ...]) -> Samples:
 
 def test_a_day_reads_like_this() -> None:
     """A sample at each step and at each change; the literal lines of two families."""
-    lines = day_lines(replayed(run(NINE + 5.5)), NINE - 100, NINE + 500, 240)
+    lines = day_lines(replayed(run(NINE + 5.5)), NINE - 500, NINE + 500, 240)
     text = dict(zip((family.name for family in FAMILIES), lines, strict=True))
     labels = '{project="prod",task_id="8d2e",task_name="nightly stop"}'
     running = "workspace_task_running_runs" + labels
@@ -103,12 +103,22 @@ def test_a_look_at_any_second_finds_that_second_s_values(
 def test_a_day_s_text_does_not_depend_on_where_the_whole_began() -> None:
     """The grid begins anew with each UTC day, so that a resumed backfill goes on with the same samples."""
     source = replayed(run(NINE))
-    whole = samples(day_lines(source, MIDNIGHT, MIDNIGHT + DAY, 7 * 37))
+    whole = samples(day_lines(source, NINE + 130, MIDNIGHT + DAY, 7 * 37))
     part = samples(day_lines(source, NINE + 1000, MIDNIGHT + DAY, 7 * 37))
-    assert part == {name: [each for each in found if each[0] >= NINE + 1000] for name, found in whole.items()}
-    assert {time for found in part.values() for time, _ in found} == {
-        time for time in range(MIDNIGHT, MIDNIGHT + DAY, 259) if time >= NINE + 1000
+    assert part == {
+        name: [(NINE + 1000, found[-1][1]), *(each for each in found if each[0] > NINE + 1000)]
+        for name, found in whole.items()
     }
+    assert {time for found in part.values() for time, _ in found} == {
+        NINE + 1000,
+        *(time for time in range(MIDNIGHT, MIDNIGHT + DAY, 259) if time > NINE + 1000),
+    }
+
+
+def test_a_stretch_shorter_than_the_step_has_a_sample() -> None:
+    """The last look before live data, or a beginning just before midnight."""
+    found = samples(day_lines(replayed(run(NINE)), MIDNIGHT + DAY - 5, MIDNIGHT + DAY, 240))
+    assert {time for each in found.values() for time, _ in each} == {MIDNIGHT + DAY - 5}
 
 
 def test_samples_begin_one_step_before_the_first_run_and_never_without_one() -> None:

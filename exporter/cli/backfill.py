@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,7 +20,7 @@ from exporter.cli.backfillfiles import Folder, Spool, days_of, folder, name_of
 from exporter.cli.backfillread import MAX_RECORDS, Findings, PastReader, Span, Unheard
 from exporter.cli.logs import configure_logs
 from exporter.cli.options import CONFIG_FILE
-from exporter.cli.wiring import client_of, run_loop
+from exporter.cli.wiring import SYSTEM_CLOCKS, client_of, run_loop
 from exporter.collaborators import Upstream
 from exporter.config import Config, Project
 from exporter.configfile import read_config
@@ -125,7 +124,9 @@ def backfill(
     config = read_config(config_file, os.environ)
     reads = config.polling.details if details is None else details
     wishes = wishes_of(since=since, until=until, step=step, details=reads, promtool=promtool)
-    world = World(lambda project, known: client_of(project, known, Unheard()), time.time, click.echo)
+    world = World(
+        lambda project, known: client_of(project, known, Unheard()), SYSTEM_CLOCKS.epoch, click.echo
+    )
     with folder(output) as held:
         fill(held, config, wishes, world)
 
@@ -164,7 +165,9 @@ def _read(spool: Spool, config: Config, span: Span, world: World) -> None:
     if findings.failed:
         number, shown = len(findings.failed), "; ".join(findings.failed[:_SHOWN])
         more = " and others" if number > _SHOWN else ""
-        raise ExporterError(f"nothing was written, since {number} tasks could not be read: {shown}{more}")
+        raise ExporterError(
+            f"nothing was written, since {_count(number, 'task')} could not be read: {shown}{more}"
+        )
     for line in _told(findings):
         world.say(line)
 

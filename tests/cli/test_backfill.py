@@ -1,0 +1,305 @@
+"""`workspace-exporter backfill` against the simulated cloud: its files, what it says, how it resumes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from exporter.catalog import TASK_METRICS
+from exporter.cli import backfill as command
+from exporter.cli.backfillfiles import Folder, days_of, folder
+from exporter.cli.wiring import SYSTEM_CLOCKS
+from exporter.errors import ConfigError, ExporterError
+from exporter.simulator import plan as plans
+from tests.cli.cloud import Cloud, write_config
+from tests.cli.conftest import Invoke
+
+DAY = 86_400
+
+
+@pytest.fixture(name="config")
+def _config(cloud: Cloud, tmp_path: Path) -> Path:
+    """A configuration of a cloud with a task of ten days."""
+    cloud.add_task("daily", history_days=10)
+    return write_config(tmp_path / "config.yml", cloud.project())
+
+
+@pytest.fixture(autouse=True)
+def _at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the range end well within a day, whenever the test is run."""
+    noon = time.time() // DAY * DAY + DAY / 2
+    now = noon if noon <= time.time() else noon - DAY
+    clocks = replace(SYSTEM_CLOCKS, epoch=lambda: now)
+    monkeypatch.setattr("exporter.cli.backfill.SYSTEM_CLOCKS", clocks)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """The days in a folder."""
+    return {file.name: file.read_bytes() for file in sorted(path.glob("*.om"))}
+
+
+def values(text: bytes, name: str) -> dict[str, list[float]]:
+    """The values of a metric by task, or of each of its series."""
+    families = text_string_to_metric_families(text.decode())  # type: ignore[no-untyped-call]
+    found: dict[str, list[float]] = {}
+    for family in families:
+        for sample in family.samples:
+            if sample.name == name:
+                found.setdefault(sample.labels["task_id"], []).append(sample.value)
+    return found
+
+
+def test_each_day_has_its_file_and_the_output_says_what_is_missing(
+    invoke: Invoke, config: Path, tmp_path: Path
+) -> None:
+    """Three days touched by 2.5 days, only live names, nothing unfinished left, what is left out named."""
+    done = invoke(
+        "backfill", "--config.file", config, "--since", "60h", "--until", "3h", "-o", tmp_path / "o" / "p"
+    )
+    assert (done.code, done.err) == (0, "")
+    assert "read: 1 task, " in done.out
+    assert "workspace_task_enabled: no record tells" in done.out
+    texts = files(tmp_path / "o" / "p")
+    assert len(texts) == 3
+    live = {metric.name for metric in TASK_METRICS}
+    for text in texts.values():
+        assert text.endswith(b"\n# EOF\n")
+        assert {line.split(b"{")[0].decode() for line in text.splitlines() if line[:1] != b"#"} <= live
+    assert {path.name for path in (tmp_path / "o" / "p").iterdir()} == {*texts, "backfill.json"}
+
+
+def test_complete_days_are_skipped_and_damaged_ones_are_written_again(
+    invoke: Invoke, config: Path, tmp_path: Path
+) -> None:
+    """The same command resumes: it says what is there, and gives the same bytes for what is not."""
+    flags = ("backfill", "--config.file", config, "--since", "60h", "-o", tmp_path / "o")
+    assert invoke(*flags).code == 0
+    before = files(tmp_path / "o")
+    names = list(before)
+    (tmp_path / "o" / names[0]).unlink()
+    (tmp_path / "o" / names[1]).write_bytes(before[names[1]][:-100])
+    (tmp_path / "o" / ".partial-left").mkdir()
+    again = invoke(*flags)
+    assert f"skipped, for complete already: 1 day, {names[2]}"[:-3] in again.out
+    assert f"written: 2 days, {names[0][:-3]} to {names[1][:-3]}" in again.out
+    assert files(tmp_path / "o") == before
+    last = invoke(*flags)
+    assert last.out == f"skipped, for complete already: 3 days, {names[0][:-3]} to {names[2][:-3]}\n"
+
+
+def test_days_made_otherwise_are_written_again(invoke: Invoke, config: Path, tmp_path: Path) -> None:
+    """Another step makes other samples: no folder holds both."""
+    flags = ("backfill", "--config.file", config, "--since", "60h", "-o", tmp_path / "o")
+    assert invoke(*flags).code == 0
+    again = invoke(*flags, "--step", "2m")
+    assert "skipped" not in again.out
+    assert "written: 3 days" in again.out
+
+
+def test_all_is_read_whatever_polling_history_is(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    """The window is one of live reads; the past goes back as far as upstream does."""
+    cloud.add_task("daily", history_days=150)
+    config = write_config(
+        tmp_path / "c.yml", cloud.project(), polling={"history": 1, "requests_per_second": 0}
+    )
+    done = invoke(
+        "backfill",
+        "--config.file",
+        config,
+        "--since",
+        "140d",
+        "--step",
+        "299s",
+        "--no-details",
+        "-o",
+        tmp_path / "o",
+    )
+    assert done.code == 0, done
+    assert "140 runs" in done.out or "139 runs" in done.out
+    assert "taken as finished at the start" in done.out
+    texts = files(tmp_path / "o")
+    assert len(texts) == 141
+    counted = max(values(list(texts.values())[-1], "workspace_task_runs_total")["daily"])
+    assert counted in {139, 140}
+
+
+def test_blocks_come_from_the_program_that_is_named(invoke: Invoke, config: Path, tmp_path: Path) -> None:
+    """It is called once for each day; what it makes appears in blocks/, and is replaced with its day."""
+    tool = tmp_path / "promtool"
+    tool.write_text('#!/bin/sh\n[ -s "$5" ] && mkdir "$6/$(basename "$5")-$$"\n', "utf-8")
+    tool.chmod(0o755)
+    flags = ("backfill", "--config.file", config, "--since", "60h", "-o", tmp_path / "o", "--promtool", tool)
+    assert invoke(*flags).code == 0
+    blocks = sorted(path.name for path in (tmp_path / "o" / "blocks").iterdir())
+    assert [name.partition("-" + name.rpartition("-")[2])[0] for name in blocks] == list(
+        files(tmp_path / "o")
+    )
+    next((tmp_path / "o").glob("*.om")).unlink()
+    assert invoke(*flags).code == 0
+    again = sorted(path.name for path in (tmp_path / "o" / "blocks").iterdir())
+    assert (len(again), len(set(again) & set(blocks))) == (3, 2)
+    tool.write_text("#!/bin/sh\necho no room >&2; exit 1\n", "utf-8")
+    next((tmp_path / "o").glob("*.om")).unlink()
+    failed = invoke(*flags)
+    assert failed.code == 1
+    failed.ends_with_one_line("promtool failed on", "no room")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--since", "x"), "--since: a duration such as"),
+        (("--since", "2h"), "--since: 2h before now is not earlier than --until, 3h before now"),
+        (("--since", "90d", "--until", "-1h"), "--until: a duration such as"),
+        (("--since", "90d", "--step", "5m"), "--step: whole seconds from 1s to less than 5m"),
+        (("--since", "90d", "--step", "0"), "--step: whole seconds"),
+        (("--since", "90d", "--step", "1500ms"), "--step: whole seconds"),
+        (("--since", "90y"), "--since: there is no time before 1970"),
+        (("--since", "90d", "--promtool", "no-such-tool"), "--promtool: there is no program no-such-tool"),
+    ],
+)
+def test_a_bad_value_is_one_line(
+    invoke: Invoke, config: Path, tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, and the flag is named."""
+    done = invoke("backfill", "--config.file", config, "-o", tmp_path / "o", *flags)
+    done.fails_with_one_line(2, said)
+
+
+def test_a_folder_that_cannot_be_is_one_line(invoke: Invoke, config: Path) -> None:
+    """A file stands where the folder should be."""
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", config)
+    done.fails_with_one_line(2, "-o: ", "File exists")
+
+
+def test_two_at_once_do_not_share_a_folder(invoke: Invoke, config: Path, tmp_path: Path) -> None:
+    """The second one says so, and leaves the work of the first alone."""
+    lock = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path)
+    finally:
+        os.close(lock)
+    done.fails_with_one_line(1, "another backfill is writing to")
+
+
+def test_nothing_is_written_while_a_task_cannot_be_read(
+    invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path
+) -> None:
+    """A day without one of its tasks would count as complete."""
+    cloud.service.faults.put("400@records/daily")
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    done.fails_with_one_line(1, "nothing was written, since 1 task", "prod/daily")
+    assert not files(tmp_path / "o")
+
+
+def test_refused_credentials_end_it(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    """No request can succeed, so none is tried for each task."""
+    cloud.add_task("daily")
+    keys = {"access_key": "AK", "secret_key": "wrong"}
+    config = write_config(tmp_path / "c.yml", cloud.project(auth={"aksk": keys}))
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    assert done.code == 1
+    assert "wrong" not in done.err
+    assert not files(tmp_path / "o")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("400@details", "taken as finished at the start"),
+        ("403@show", "without expected runs, for want of a schedule: 1 task"),
+    ],
+)
+def test_what_could_not_be_read_beside_the_runs_is_told(
+    invoke: Invoke, cloud: Cloud, config: Path, fault: str, said: str
+) -> None:
+    """Desktops and schedules may be missing: the runs are shown all the same."""
+    cloud.service.faults.put(fault)
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", config.parent / "o")
+    assert done.code == 0, done
+    assert said in done.out
+
+
+def test_configured_tasks_need_no_list(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    """Where listing is forbidden; a task that does not exist is told, one without runs has no past."""
+    cloud.add_task("daily", name="by day")
+    cloud.world.add_task(plans.triggered("POST_CREATE_DESKTOP_SUCCESS", 0.0001), time.time(), task_id="idle")
+    cloud.service.faults.put("403@list")
+    tasks: list[dict[str, Any]] = [{"id": "daily", "max_duration": "1h"}, {"id": "idle"}, {"id": "gone"}]
+    config = write_config(tmp_path / "c.yml", cloud.project(discovery=None, tasks=tasks))
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    assert done.code == 0, done
+    assert "without a past, for they have no run: 1 task\nnot found upstream: 1 task: prod/gone\n" in done.out
+    texts = files(tmp_path / "o")
+    assert set(values(list(texts.values())[-1], "workspace_task_max_duration_seconds")) == {"daily"}
+
+
+def test_a_forbidden_list_ends_a_discovery(
+    invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path
+) -> None:
+    """Nobody can tell which tasks there are."""
+    cloud.service.faults.put("403@list")
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    done.fails_with_one_line(1, "list_tasks")
+
+
+def test_more_tasks_than_max_tasks_are_an_error(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    """Half a project would look like all of it."""
+    for name in ("one", "two"):
+        cloud.add_task(name)
+    config = write_config(tmp_path / "c.yml", cloud.project(), polling={"max_tasks": 1})
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    done.fails_with_one_line(1, "more than max_tasks (1) tasks")
+
+
+def test_midnights_cut_the_time() -> None:
+    """Each stretch lies within one UTC day, and nothing lies between two of them."""
+    assert list(days_of(DAY - 1, 2 * DAY + 1)) == [(DAY - 1, DAY), (DAY, 2 * DAY), (2 * DAY, 2 * DAY + 1)]
+    assert list(days_of(DAY, DAY)) == []
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
+    """What was under way goes with the folder inside; the error names what the system said."""
+
+    def lines() -> Iterator[list[bytes]]:
+        raise OSError(28, "No space left on device")
+        yield []
+
+    def write() -> None:
+        with folder(tmp_path) as held:
+            held.write(0, DAY, lines())
+
+    with pytest.raises(ExporterError, match="No space left on device"):
+        write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_goes_away_is_no_error_of_the_folder(tmp_path: Path) -> None:
+    """It is the command line's own matter."""
+    with pytest.raises(BrokenPipeError), folder(tmp_path):
+        raise BrokenPipeError
+
+
+def test_a_broken_note_means_that_nothing_is_complete(tmp_path: Path) -> None:
+    """A file that nothing vouches for is written again."""
+    (tmp_path / "backfill.json").write_text("{", "utf-8")
+    held = Folder(tmp_path, tmp_path)
+    held.begin("as now", 5)
+    assert (held.manifest.settings, held.manifest.counted_from, held.holds(5, 6)) == ("as now", 5, False)
+
+
+def test_durations_are_checked_before_anything_is_read() -> None:
+    """The flags are what the configuration's durations are."""
+    wishes = command.wishes_of(since="1h30m", until="0", step="30s", details=True, promtool=None)
+    assert (wishes.since, wishes.until, wishes.step) == (5400.0, 0.0, 30)
+    with pytest.raises(ConfigError):
+        command.wishes_of(since="3h", until="3h", step="30s", details=True, promtool=None)
