@@ -15,6 +15,8 @@ from exporter.history import RUN_STATUSES, Run
 from exporter.state import Counts
 
 Order = tuple[float, str]
+_OUT_OF_SIGHT = 100
+"""So many runs in progress are awaited that a later read did not show: a bound far beyond what a task has."""
 
 
 def _no_ids() -> array[int]:
@@ -59,7 +61,7 @@ def meet(before: Met | None, runs: list[Run], *, window: int, truncated: bool, n
     return Met(
         counts=_count(start.counts, counted),
         ids=_remember(start.ids, finished, window),
-        running=_await(start, runs, window),
+        running=_await(start, runs),
         floor=floor,
     )
 
@@ -84,8 +86,9 @@ def _remember(before: array[int], finished: list[Run], window: int) -> array[int
     return array("q", [*now, *[number for number in before if number not in current][:window]])
 
 
-def _await(before: Met, runs: list[Run], window: int) -> tuple[int, ...]:
+def _await(before: Met, runs: list[Run]) -> tuple[int, ...]:
     """Remember the runs in progress until they are met finished, also those out of sight meanwhile."""
-    ended = {hash(run.record.id) for run in runs if run.status is not None}.union(before.ids)
-    seen = dict.fromkeys([*(hash(run.record.id) for run in runs), *before.running])
-    return tuple(key for key in seen if key not in ended)[:window]
+    met = {hash(run.record.id): run.status for run in runs}
+    ended = {key for key, status in met.items() if status is not None}.union(before.ids)
+    out_of_sight = [key for key in before.running if key not in met]
+    return tuple(key for key in [*met, *out_of_sight[:_OUT_OF_SIGHT]] if key not in ended)
