@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -150,6 +151,12 @@ def test_what_is_left_out_exists_and_has_no_past(name: str) -> None:
     """Each name of the list is a live metric, and none of the families written."""
     assert name in {metric.name for metric in TASK_METRICS}
     assert name not in {family.name for family in FAMILIES}
+
+
+def test_the_document_names_what_is_left_out() -> None:
+    """The same metrics for the same reasons as the command tells."""
+    text = (Path(__file__).parents[1] / "docs" / "backfill.md").read_text("utf-8")
+    assert dict(re.findall(r"^\| `(workspace_task_\w+)` \| (.+) \|$", text, re.MULTILINE)) == LEFT_OUT
 
 
 def test_all_else_that_tasks_have_is_written() -> None:

@@ -22,7 +22,7 @@ Advance = Callable[[], None]
 """One more is done."""
 
 
-class _Rate(ProgressColumn):
+class Rate(ProgressColumn):
     """How many are done in a second, lately."""
 
     def render(self, task: Task) -> Text:
@@ -37,7 +37,7 @@ def bar(what: str, total: int) -> Iterator[Advance]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
+        Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True, markup=False, emoji=False, highlight=False),
         transient=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -12,13 +13,16 @@ from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from rich.progress import Progress
 
 from exporter.catalog import TASK_METRICS
 from exporter.cli import backfill as command
+from exporter.cli.backfillbar import Rate, bar
 from exporter.cli.backfillfiles import Folder, days_of, folder
 from exporter.cli.wiring import SYSTEM_CLOCKS
 from exporter.errors import ConfigError, ExporterError
 from exporter.simulator import plan as plans
+from exporter.simulator.planting import PlantedRun
 from tests.cli.cloud import Cloud, write_config
 from tests.cli.conftest import Invoke
 
@@ -201,6 +205,27 @@ def test_nothing_is_written_while_a_task_cannot_be_read(
     assert not files(tmp_path / "o")
 
 
+def test_credentials_that_are_refused_midway_end_it(
+    invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path
+) -> None:
+    """The other tasks are not asked for in vain."""
+    cloud.service.faults.put("401@records,401@details")
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    assert done.code == 1
+    done.ends_with_one_line("401")
+    assert not files(tmp_path / "o")
+
+
+def test_malformed_records_are_left_out_and_counted(
+    invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path
+) -> None:
+    """As in the daemon; the output says how many, and why."""
+    now = int(time.time())
+    cloud.world.plant_run("daily", PlantedRun(now - 2 * DAY, wire={"start_time": "yesterday"}))
+    done = invoke("backfill", "--config.file", config, "--since", "3d", "-o", tmp_path / "o")
+    assert "malformed parts of records, left out: 1 (time)\n" in done.out
+
+
 def test_refused_credentials_end_it(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     """No request can succeed, so none is tried for each task."""
     cloud.add_task("daily")
@@ -303,3 +328,39 @@ def test_durations_are_checked_before_anything_is_read() -> None:
     assert (wishes.since, wishes.until, wishes.step) == (5400.0, 0.0, 30)
     with pytest.raises(ConfigError):
         command.wishes_of(since="3h", until="3h", step="30s", details=True, promtool=None)
+
+
+def test_the_bar_shows_the_rate_and_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; elsewhere nothing at all."""
+    for terminal in (True, False):
+        screen = _Screen(terminal=terminal)
+        monkeypatch.setattr("sys.stderr", screen)
+        with bar("days of [tasks]", 3) as advance:
+            for _ in range(3):
+                advance()
+        shown = screen.getvalue()
+        assert bool(shown) == terminal
+        assert not terminal or ("days of [tasks]" in shown and "3/3" in shown)
+
+
+def test_the_rate_is_told_once_it_is_known() -> None:
+    """So many in a second; nothing before two were done."""
+    seconds = iter(range(100))
+    progress = Progress(get_time=lambda: float(next(seconds)), disable=True)
+    progress.add_task("days", total=10)
+    (task,) = progress.tasks
+    assert Rate().render(task).plain == ""
+    for _ in range(3):
+        progress.advance(task.id, 2)
+    assert Rate().render(task).plain == "2.0/s"
+
+
+class _Screen(io.StringIO):
+    """A stderr that says whether it is a terminal."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -75,16 +77,23 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
             fields = {"name": f"task {name}", "behaviour": behaviour, "history_days": 20, "task_id": name}
             cloud.world.add_task(plans.daily(time), now, **fields)  # type: ignore[arg-type]
         config = write_config(folder / "config.yml", cloud.project())
-        files = folder / "files"
+        files = folder / "backfill"
         done = command("backfill", "--config.file", config, "--since", f"{_DAYS}d", "-o", files)
         assert done.code == 0, done
         ledger = cloud.world.ledger(now)
-    data = folder / "data"
-    loop = 'for day in "$1"/*.om; do "$2" tsdb create-blocks-from openmetrics -q "$day" "$3" || exit; done'
-    subprocess.run(["sh", "-c", loop, "sh", files, promtool, data], check=True, capture_output=True)
-    span = _span(files)
+    _documented_loop(folder, Path(promtool))
+    data, span = folder / "blocks", _span(files)
     with _prometheus(server, folder, data) as url:
         yield Filled(url, *span, ledger)
+
+
+def _documented_loop(folder: Path, promtool: Path) -> None:
+    """Turn the days into blocks as docs/backfill.md tells a person to."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/backfill.md").read_text("utf-8"), re.DOTALL)
+    (loop,) = (block for block in blocks if "for day in" in block)
+    path = f"{promtool.parent}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-ec", loop], cwd=folder, env={"PATH": path}, check=True, capture_output=True)
+    assert not list(folder.glob("backfill/*.om"))
 
 
 def _span(files: Path) -> tuple[int, int]:
