@@ -38,6 +38,7 @@ PURE = (
     "retries",
     "schedule",
     "secrets",
+    "section",
     "selection",
     "signing",
     "state",
