@@ -20,7 +20,7 @@ from exporter.errors import ApiError
 from exporter.history import History, Run, runs_of, summarize
 from exporter.paging import Read
 from exporter.polling import Due, Progress
-from exporter.records import Record, RecordDetail, Schedule, Task
+from exporter.records import TASK_ID, Record, RecordDetail, Schedule, Task
 from exporter.recurrence import period_seconds
 from exporter.schedule import EARLY_START_SECONDS
 from exporter.state import Counts, TaskState
@@ -114,11 +114,11 @@ class TrackedTask:
 
     @property
     def details_wanted(self) -> Record | None:
-        """The finished run whose desktops are to be read, if any."""
+        """The finished run whose desktops are to be read, if any; none whose id could not stand in a path."""
         last = self._history.last if self._history else None
         if not self._config.polling.details or last is None or last.record == self._details_of:
             return None
-        return last.record
+        return last.record if TASK_ID.fullmatch(last.record.id) else None
 
     # What is observed
 

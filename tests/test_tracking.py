@@ -465,6 +465,13 @@ def test_without_the_setting_details_are_not_wanted() -> None:
     assert tracked.task.details_wanted is None
 
 
+def test_a_run_whose_id_cannot_stand_in_a_path_has_no_details() -> None:
+    """Asking would be refused in each cycle and fail it for ever, though the run itself is known."""
+    tracked = Tracked()
+    tracked.read(record("../r1", NINE, "FAIL"))
+    assert tracked.task.details_wanted is None
+
+
 # --- long windows -------------------------------------------------------------------------------------------
 
 
