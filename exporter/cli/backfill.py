@@ -20,6 +20,7 @@ from exporter.cli.backfillfiles import Folder, Spool, days_of, folder, name_of
 from exporter.cli.backfillread import MAX_RECORDS, Findings, PastReader, Span, Unheard
 from exporter.cli.logs import configure_logs
 from exporter.cli.options import CONFIG_FILE
+from exporter.cli.probe import ACTIONS
 from exporter.cli.wiring import SYSTEM_CLOCKS, client_of, run_loop
 from exporter.collaborators import Upstream
 from exporter.config import Config, Project
@@ -212,6 +213,8 @@ def _told(findings: Findings) -> Iterator[str]:
         yield f"not found upstream: {_listed(findings.not_found)}"
     if findings.unscheduled:
         yield f"without expected runs, for want of a schedule: {_count(findings.unscheduled, 'task')}"
+    if findings.details_forbidden:
+        yield f"without the ends of runs: the permission {ACTIONS['list_record_details']} is missing"
     if findings.unended:
         yield f"taken as finished at the start, for the end is unknown: {_count(findings.unended, 'run')}"
     if findings.cut:

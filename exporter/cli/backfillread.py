@@ -43,6 +43,7 @@ class Findings:
     never_ran: int = 0
     not_found: list[str] = field(default_factory=list)
     unended: int = 0
+    details_forbidden: bool = False
     unscheduled: int = 0
     cut: list[str] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -80,6 +81,7 @@ class PastReader:
         self._upstream = upstream
         self._span = span
         self._findings = findings
+        self._may_read_details = span.details
 
     async def selected(self) -> list[Selected]:
         """Return the selected tasks. Raises ApiError where the list is needed and cannot be read."""
@@ -150,7 +152,7 @@ class PastReader:
             project_id=self._upstream.project_id,
             schedule=await self._schedule(task),
             records=records,
-            details=await self._details(task, records) if self._span.details else {},
+            details=await self._details(task, records),
             now=self._span.now,
         )
         self._note(past, read)
@@ -175,7 +177,11 @@ class PastReader:
             return None
         try:
             return await self._upstream.show_task(task.task_id)
-        except (ForbiddenError, NotFoundError):
+        except CredentialsError:
+            raise
+        except ApiError as error:
+            if error.retryable:
+                raise
             self._findings.unscheduled += 1
             return None
 
@@ -186,6 +192,8 @@ class PastReader:
         wanted = details_worth_reading(runs, self._span.since, self._span.until, longest)
         found = {}
         for record in wanted:
+            if not self._may_read_details:
+                break
             desktops = await self._desktops(task.task_id, record)
             found[record.id] = summarize_details(record, desktops, self._config.statuses)
         return found
@@ -198,6 +206,10 @@ class PastReader:
             return (await converse(first_details(), fetch)).items
         except CredentialsError:
             raise
+        except ForbiddenError:
+            self._may_read_details = False
+            self._findings.details_forbidden = True
+            return []
         except ApiError:  # one of very many: it is told how many runs have no known end
             return []
 

@@ -254,6 +254,41 @@ def test_what_could_not_be_read_beside_the_runs_is_told(
     assert said in done.out
 
 
+def test_desktops_that_nobody_may_read_are_not_asked_for_again_and_again(
+    invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path
+) -> None:
+    """The permission is named, and the rest is done without the runs' ends."""
+    cloud.service.faults.put("403@details")
+    done = invoke("backfill", "--config.file", config, "--since", "9d", "-o", tmp_path / "o")
+    assert done.code == 0, done
+    assert "the permission workspace:scheduledTasks:getRecord is missing\n" in done.out
+    assert sum(seen.operation == "list_record_details" for seen in cloud.service.tally.log) == 1
+
+
+@pytest.mark.parametrize("fault", ["500@show", "404@records", "401@show", "401@details"])
+def test_what_may_pass_or_contradicts_the_list_is_a_failed_read(
+    invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path, fault: str
+) -> None:
+    """Days written now would lack what the next attempt finds."""
+    cloud.service.faults.put(fault)
+    done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
+    assert done.code == 1, done
+    assert not files(tmp_path / "o")
+
+
+def test_a_long_past_is_read_to_its_cap(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies beyond the newest records that are read is said to be missing."""
+    monkeypatch.setattr("exporter.paging.MAX_RECORD_PAGES", 1)
+    cloud.add_task("daily", history_days=150)
+    config = write_config(tmp_path / "c.yml", cloud.project())
+    flags = ("--since", "140d", "--step", "299s", "--no-details")
+    done = invoke("backfill", "--config.file", config, *flags, "-o", tmp_path / "o")
+    assert done.code == 0, done
+    assert "not read whole (at most 5000 records of a task are): 1 task: prod/daily\n" in done.out
+
+
 def test_configured_tasks_need_no_list(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     """Where listing is forbidden; a task that does not exist is told, one without runs has no past."""
     cloud.add_task("daily", name="by day")
