@@ -8,8 +8,11 @@ import click
 import httpx
 
 from exporter.errors import ExporterError
+from exporter.terminaltext import safe
 
 _TIMEOUT_SECONDS = 4.0
+_REASON = 200
+"""Bytes shown of an answer that is not good."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -27,17 +30,29 @@ def healthcheck(url: str) -> None:
     Example:
       workspace-exporter healthcheck --url http://127.0.0.1:10068/-/ready
     """
+    target = _parsed(url)
+    shown = target.copy_with(userinfo=b"")
     try:
-        host = httpx.URL(url).host
-        with httpx.Client(verify=_trust(host), trust_env=False, timeout=_TIMEOUT_SECONDS) as client:
-            answer = client.get(url)
-    except httpx.InvalidURL:
-        raise click.UsageError(f"--url: not a URL: {url}") from None
+        with (
+            httpx.Client(verify=_trust(target.host), trust_env=False, timeout=_TIMEOUT_SECONDS) as client,
+            client.stream("GET", target) as answer,
+        ):
+            reason = b"" if answer.is_success else next(answer.iter_bytes(_REASON), b"")
     except httpx.HTTPError as error:
-        raise ExporterError(f"{url}: {str(error) or type(error).__name__}") from None
+        raise ExporterError(f"{shown}: {str(error) or type(error).__name__}") from None
     if not answer.is_success:
-        reason = " ".join(answer.text.split())[:200]
-        raise ExporterError(f"{url}: {answer.status_code} {reason}")
+        said = safe(reason.decode("utf-8", "replace").strip())
+        raise ExporterError(f"{shown}: {answer.status_code} {said}")
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise click.UsageError("--url: a URL such as http://127.0.0.1:10068/-/ready is expected")
+    return parsed
 
 
 def _trust(host: str) -> ssl.SSLContext | bool:
