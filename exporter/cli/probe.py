@@ -14,6 +14,7 @@ from exporter.history import runs_of
 from exporter.paging import RECORDS_LIMIT, PageRequest, all_tasks
 from exporter.records import Record, Task
 from exporter.selection import Selected, Shard, select
+from exporter.terminaltext import safe
 from exporter.timestamps import format_utc
 
 ACTIONS = {
@@ -27,13 +28,13 @@ T = TypeVar("T")
 
 
 class Probe:
-    """One project's questions, told line by line to `say`."""
+    """One project's questions, told line by line to `say`; upstream's words in them are made safe."""
 
     def __init__(self, project: Project, config: Config, client: Client, say: Callable[[str], None]) -> None:
         self._project = project
         self._config = config
         self._client = client
-        self._say = say
+        self._tell = say
         self._good = True
 
     async def run(self) -> bool:
@@ -92,6 +93,9 @@ class Probe:
         if page:
             when = format_utc(record.start)
             self._say(f"  details of the run of {when}: {len(page.items)} of {_count(page.total, 'desktop')}")
+
+    def _say(self, line: str) -> None:
+        self._tell(safe(line))
 
     async def _ask(self, what: str, answer: Awaitable[T], *, needed: bool = True) -> T | None:
         try:
