@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from exporter.collaborators import Clocks, Observer, Upstream
 from exporter.conversation import converse
 from exporter.decode import Page
+from exporter.details import DesktopFailure
 from exporter.errors import ApiError, CredentialsError, NotFoundError
 from exporter.paging import PageRequest, first_details, newest_records
 from exporter.polling import Due
@@ -97,5 +98,13 @@ class Reader:
                 task=task.state.task_id,
                 task_name=task.state.name,
                 run=details.run_id,
-                desktops=[f"{f.name} {f.outcome} {f.result_code}: {f.reason}" for f in details.failures],
+                first=_alike(details.failures),
             )
+
+
+def _alike(failures: Iterable[DesktopFailure]) -> list[str]:
+    """Desktops that ended alike, in one text each: a run that fails on ten for one reason is one reason."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for failure in failures:
+        names.setdefault((failure.outcome, failure.result_code, failure.reason), []).append(failure.name)
+    return [f"{outcome} {code}: {reason} ({', '.join(of)})" for (outcome, code, reason), of in names.items()]

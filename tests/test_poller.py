@@ -567,12 +567,13 @@ def test_details_that_upstream_has_dropped_are_asked_for_once() -> None:
 
 
 def test_the_reasons_of_a_failed_run_are_logged_once() -> None:
-    """With the task, the run, and each desktop's name, result code and reason."""
+    """With the task, the run, and each desktop's name, result code and reason; what ended alike together."""
     watch = Watch(details=True)
-    watch.add(listed("a"), record("r1", EPOCH, "FAIL", failed_num=1))
+    watch.add(listed("a"), record("r1", EPOCH, "FAIL", failed_num=2))
     watch.add(listed("b"), record("r1", EPOCH))
     reason = RecordDetail("d", desktop_name="pc-7", status="FAIL", result_code="X1", fail_reason="任务冲突")
-    watch.upstream.details = {("a", "r1"): [reason], ("b", "r1"): [RecordDetail("d", status="SUCCESS")]}
+    same = replace(reason, id="e", desktop_name="pc-8")
+    watch.upstream.details = {("a", "r1"): [reason, same], ("b", "r1"): [RecordDetail("d", status="SUCCESS")]}
     with capture_logs() as logs:
         for _ in range(16):
             watch.cycle()
@@ -584,7 +585,7 @@ def test_the_reasons_of_a_failed_run_are_logged_once() -> None:
             "task": "a",
             "task_name": "name of a",
             "run": "r1",
-            "desktops": ["pc-7 failed X1: 任务冲突"],
+            "first": ["failed X1: 任务冲突 (pc-7, pc-8)"],
         }
     ]
 
