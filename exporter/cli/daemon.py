@@ -58,6 +58,7 @@ class Daemon:
         self._exposition = Exposition()
         self._projects: dict[str, _Running] = {}
         self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[str | None]] = set()
         self._reload_error = ""
         self._log = structlog.get_logger()
 
@@ -108,7 +109,16 @@ class Daemon:
         return f"waiting for the first answer of: {', '.join(waiting)}" if waiting else None
 
     async def reload(self) -> str | None:
-        """Take up the configuration file as it is; returns why it cannot be, and then nothing changes."""
+        """Take up the configuration file as it is; returns why it cannot be, and then nothing changes.
+
+        Who is cancelled stops waiting; what has begun is not left half done.
+        """
+        task = asyncio.create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+        return await asyncio.shield(task)
+
+    async def _reload(self) -> str | None:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(self._read_config)
