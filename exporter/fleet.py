@@ -57,7 +57,10 @@ class Fleet:
     def list_read(
         self, listed: Iterable[Task], *, complete: bool, project_id: str, now: float, moment: float
     ) -> None:
-        """The project's list was read; `complete` unless it was cut at the most tasks that may be taken."""
+        """The project's list was read; `complete` where a task that is not in it does not exist.
+
+        It is not where the list was cut at the most tasks that may be taken, or an entry could not be read.
+        """
         entries = {task.id: task for task in listed}
         chosen = select(self._project, entries.values(), self._shard)
         earlier = self._listed

@@ -172,14 +172,14 @@ class ProjectPoller:
         except ApiError as error:
             self._list_failed(cycle, error)
             return
-        complete = not (plain.truncated or triggered.truncated)
-        if not complete:
+        truncated = plain.truncated or triggered.truncated
+        if truncated:
             reason = f"the project has more than max_tasks ({most}) tasks; the rest is not watched"
             cycle.problems.append(ApiError(reason, label="max_tasks", operation="list_tasks"))
         now, moment = self._clocks.epoch(), self._clocks.monotonic()
         self._fleet.list_read(
             [*plain.items, *triggered.items],
-            complete=complete,
+            complete=not (truncated or plain.rejected or triggered.rejected),
             project_id=self._upstream.project_id,
             now=now,
             moment=moment,
