@@ -1,0 +1,1 @@
+"""Hostile input, made up by hypothesis, through the whole exporter."""
