@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
 from exporter import __version__
 from exporter.cli.backfill import backfill
 from exporter.cli.check import check_config
+from exporter.cli.explain import explain
 from exporter.cli.health import healthcheck
 from exporter.cli.play import demo, simulate
 from exporter.cli.run import run
+from exporter.cli.runs import runs
+from exporter.cli.tasks import tasks
 from exporter.cli.wiring import revision
 from exporter.errors import ConfigError, ExporterError
 
@@ -38,7 +43,9 @@ def cli() -> None:
     """
 
 
-for command in (run, check_config, backfill, simulate, demo, healthcheck):
+for command in (run, check_config, tasks, runs, explain, backfill, simulate, demo, healthcheck):
+    # To click `\b` is one character (keep these lines as they are); the raw docstrings hold it as two.
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
     cli.add_command(command)
 
 
@@ -55,6 +62,8 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # noqa: BLE001 - a defect of ours; a traceback could show what must stay hidden
+        return _fail(f"internal error: {type(error).__name__} at {_place(error)}; please report it", 1)
     return code if isinstance(code, int) else 0
 
 
@@ -69,6 +78,11 @@ def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path.removeprefix("workspace-exporter").strip() if error.ctx else ""
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{command}: {message}" if command else message
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
 
 
 def _fail(message: str, code: int) -> int:
