@@ -14,6 +14,8 @@ from tools.documents import METRICS, ROOT, metrics_document
 
 PURE = (
     "auth/iam",
+    "backfill",
+    "backfilltext",
     "bodies",
     "catalog",
     "config",
