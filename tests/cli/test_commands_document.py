@@ -83,7 +83,8 @@ def test_the_flags_are_those_of_the_command(name: str) -> None:
 @pytest.mark.parametrize("words", EXAMPLES, ids=" ".join)
 def test_every_example_is_taken(words: list[str]) -> None:
     """Click parses it without complaint."""
-    context = cli.commands[words[0]].make_context(words[0], words[1:])
+    parent = click.Context(cli, **cli.context_settings)
+    context = cli.commands[words[0]].make_context(words[0], words[1:], parent)
     assert not context.args
 
 

@@ -30,7 +30,8 @@ def test_every_command_has_examples_that_it_takes(invoke: Invoke, name: str) -> 
     assert found
     for words in found:
         assert words[1] == name
-        context = cli.commands[name].make_context(name, words[2:])
+        parent = click.Context(cli, **cli.context_settings)
+        context = cli.commands[name].make_context(name, words[2:], parent)
         assert not context.args
 
 
