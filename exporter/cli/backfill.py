@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from exporter.advice import ACTIONS
 from exporter.backfill import LOOK_BACK_SECONDS, replay
 from exporter.backfilltext import LEFT_OUT, day_lines
 from exporter.cli.backfillbar import Advance, bar
@@ -20,7 +21,6 @@ from exporter.cli.backfillfiles import Folder, Spool, days_of, folder, name_of
 from exporter.cli.backfillread import MAX_RECORDS, Findings, PastReader, Span, Unheard
 from exporter.cli.logs import configure_logs
 from exporter.cli.options import CONFIG_FILE
-from exporter.cli.probe import ACTIONS
 from exporter.cli.wiring import SYSTEM_CLOCKS, client_of, run_loop
 from exporter.collaborators import Upstream
 from exporter.config import Config, Project

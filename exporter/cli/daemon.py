@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from exporter import __version__
+from exporter.advice import advise
 from exporter.config import Config, Project
 from exporter.errors import ConfigError
 from exporter.exposition import Exposition
@@ -127,7 +128,9 @@ class Daemon:
             except ConfigError as error:
                 self._reload_error = str(error)
                 self._telemetry.reload_successful.set(0)
-                self._log.error("configuration not reloaded", error=self._reload_error)
+                self._log.error(
+                    "configuration not reloaded", error=self._reload_error, advice=advise(error).hint
+                )
                 return self._reload_error
             await asyncio.gather(*endings)
             self._forget(gone - self._projects.keys())

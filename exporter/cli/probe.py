@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from exporter.advice import ACTIONS, advise
 from exporter.client import Client
 from exporter.config import Config, Project
 from exporter.conversation import converse
@@ -17,13 +18,6 @@ from exporter.selection import Selected, Shard, select
 from exporter.terminaltext import safe
 from exporter.timestamps import format_utc
 
-ACTIONS = {
-    "list_tasks": "workspace:scheduledTasks:list",
-    "show_task": "workspace:scheduledTasks:get",
-    "list_records": "workspace:scheduledTasks:listRecords",
-    "list_record_details": "workspace:scheduledTasks:getRecord",
-}
-"""The identity-policy action that each operation needs (api_facts.md, section 0)."""
 T = TypeVar("T")
 
 
@@ -104,12 +98,20 @@ class Probe:
             action = ACTIONS.get(error.operation, error.operation)
             self._say(f"  {what}: the permission {action} is missing ({error})")
             self._good &= not needed
+            self._advise(error)
         except NotFoundError as error:
             self._say(f"  {what}: {error}")
+            self._advise(error)
         except ApiError as error:
             self._say(f"  {what}: {error}")
+            self._advise(error)
             self._good = False
         return None
+
+    def _advise(self, error: ApiError) -> None:
+        advice = advise(error)
+        self._say(f"    likely cause: {advice.cause}")
+        self._say(f"    next step: {advice.next_step}")
 
 
 def _worth_asking(selected: Sequence[Selected]) -> Selected | None:

@@ -104,8 +104,9 @@ def test_a_missing_permission_is_named(cloud: Cloud, probe: Invoke, operation: s
     cloud.add_task()
     cloud.service.faults.put(f"403@{operation}")
     outcome = probe(cloud.project())
-    (line,) = [line for line in outcome.out.splitlines() if ACTIONS[operation] in line]
-    assert f"the permission {ACTIONS[operation]} is missing" in line
+    missing = f"the permission {ACTIONS[operation]} is missing"
+    (line,) = [line for line in outcome.out.splitlines() if missing in line]
+    assert f"\n    next step: Attach an identity policy that allows {ACTIONS[operation]} " in outcome.out
     assert "WKS.00010403" in line
     assert "request id" in line
     assert outcome.code == 1
