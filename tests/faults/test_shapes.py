@@ -15,17 +15,13 @@ WRONG: tuple[object, ...] = (
     None,
     True,
     -1,
-    3.5,
     10**400,
     "",
-    "many",
-    "<script>alert(1)</script>",
     'a"b\\c\nd',
     "\ud800",
     "9999-99-99 99:99:99",
     "0001-01-01T00:00:00Z",
     "x" * 5000,
-    [],
     [[]],
     {"nested": {}},
 )
@@ -64,6 +60,7 @@ class Shaped:
         self.operation = operation
         self.name = name
         self.value: object = None
+        self.used = 0
 
     def __call__(self, operation: str, tree: dict[str, Any]) -> object:
         """Twist a tree."""
@@ -72,16 +69,20 @@ class Shaped:
         rows = tree[LISTS[operation]] if operation in LISTS else [tree]
         for row in rows:
             row[self.name] = self.value
+            self.used += 1
         return tree
 
 
 async def each_value(that: Stage, twister: Twister, shaped: Shaped) -> None:
-    """Let each wrong value stand there for three cycles, in which every operation is called."""
+    """Let each wrong value stand there for two cycles, in which every operation is called."""
     await that.pass_time(2 * INTERVAL)
     twister.twist = shaped
-    for shaped.value in WRONG:
+    for number, shaped.value in enumerate(WRONG):
         that.plant("SUCCESS", 0.1)
-        await that.pass_time(3 * INTERVAL)
+        that.worlds[0].edit(NIGHTLY, plans.daily(f"03:00:{number:02d}"), that.now)
+        shaped.used = 0
+        await that.pass_time(2 * INTERVAL)
+        assert shaped.used > 0
         scrape = await that.scrape()
         assert scrape.value("workspace_exporter_tasks") == 2
         events = [line["event"] for line in that.heard()]
@@ -105,7 +106,7 @@ def test_a_field_of_the_wrong_type(operation: str, name: str) -> None:
             assert total == sum(that.truth(EVENTS).values()) == len(WRONG)
             twister.twist = None
             await that.pass_time(INTERVAL + SETTLED)
-            check_well(await that.scrape())
+            check_well(await that.scrape(), expects=False)
 
     run(main())
 
@@ -132,7 +133,7 @@ def test_what_a_record_cannot_do_without(operation: str, name: str) -> None:
                     rejected = "workspace_exporter_records_rejected_total"
                     assert during.value(rejected, project="prod", reason=reason)
             twister.twist = None
-            await check_recovery(that)
+            await check_recovery(that, 2)
             assert that.truth(EVENTS) == {"failed": 3}
 
     run(main())
@@ -185,6 +186,6 @@ def test_an_envelope_of_the_wrong_type(key: str, value: object) -> None:
                 assert during.withdrawable(EVENTS) == before.withdrawable(EVENTS)
             assert during.withdrawable(NIGHTLY) == before.withdrawable(NIGHTLY)
             twister.twist = None
-            await check_recovery(that)
+            await check_recovery(that, 2)
 
     run(main())

@@ -198,7 +198,7 @@ def test_no_secure_connection(name: str, tmp_path: Path) -> None:
                 assert that.service.answered == answered
                 cloud.close()
                 await cloud.open(tls(server_certificate()))
-                await check_recovery(that)
+                await check_recovery(that, 2)
 
     run(main())
 
@@ -250,7 +250,7 @@ def test_a_gibibyte(name: str) -> None:
             assert {code for _, code in counted} == {"500" if name == "an error" else "body"}
             assert cloud.sent / sum(counted.values()) <= most
             assert peak < 64 * MIB
-            await check_recovery(that)
+            await check_recovery(that, 2)
 
     run(main())
 
@@ -269,6 +269,6 @@ def test_a_certain_answer_comes_while_another_never_ends() -> None:
             assert {code for _, code in gained(await that.scrape(), before)} == {"timeout"}
             await cloud.heal()
             await asyncio.sleep(0)
-            await check_recovery(that)
+            await check_recovery(that, 2)
 
     run(main())

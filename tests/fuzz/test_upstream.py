@@ -101,7 +101,7 @@ async def check_readable(that: Stage) -> None:
     that.daemon.overview()
 
 
-@examples(60)
+@examples(20)
 @given(st.lists(_TWISTS, min_size=1, max_size=3))
 def test_any_tree(scenes: list[Twists]) -> None:
     """Trees of any content for some cycles each; after them, the truth is back within two cycles."""
@@ -171,7 +171,7 @@ class Answerer(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers=headers, content=chunks())
 
 
-@examples(60)
+@examples(20)
 @given(st.lists(_ANSWERS, min_size=1, max_size=12), st.sampled_from(["token", "password", "aksk"]))
 def test_any_answer(answers: list[tuple[int, dict[str, str], bytes]], auth: str) -> None:
     """Any status, headers and body; no secret is told, and the truth is back when it ends."""
@@ -224,7 +224,7 @@ def rendered(names: list[str]) -> tuple[bytes, bytes]:
 _NAMES = st.lists(_TEXTS | st.text(st.characters(), max_size=40), min_size=1, max_size=30)
 
 
-@examples(25)
+@examples(20)
 @given(_NAMES)
 def test_any_name_in_a_label(names: list[str]) -> None:
     """What is read back from either format is the name, character for character, or its escaped half pair."""
