@@ -13,6 +13,8 @@ from exporter.cli.main import cli
 from tools.documents import METRICS, ROOT, metrics_document
 
 PURE = (
+    "advice",
+    "advicewords",
     "auth/iam",
     "backfill",
     "backfilltext",
@@ -25,7 +27,13 @@ PURE = (
     "durations",
     "errors",
     "expectation",
+    "explanation/absence",
+    "explanation/alerts",
+    "explanation/case",
+    "explanation/metrics",
+    "explanation/runs",
     "failures",
+    "fleet",
     "gzipping",
     "history",
     "judgement",
@@ -44,9 +52,9 @@ PURE = (
     "selection",
     "signing",
     "state",
+    "terminaltext",
     "timestamps",
     "tracking",
-    "fleet",
     "urls",
     "views",
     "yamltext",
