@@ -86,6 +86,7 @@ async def check_age(that: Stage) -> None:
     known = await that.scrape()
     polled = {task_id: known.value(LAST_POLL, task_id=task_id) or 0.0 for task_id in (NIGHTLY, EVENTS)}
     for task_id, at in sorted(polled.items(), key=lambda item: item[1]):
+        assert known.withdrawable(task_id)
         await that.pass_time(at + MAX_AGE - MOMENT - that.now)
         assert (await that.scrape()).withdrawable(task_id) == known.withdrawable(task_id)
         await that.pass_time(2 * MOMENT)
