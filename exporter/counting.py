@@ -29,13 +29,15 @@ class Met:
 
     `ids` are hashes of the finished runs' ids (good within a process), `running` those of runs that were met
     in progress only. A run before `floor` lay outside an earlier window, so to meet it for the first time
-    does not mean that it is new.
+    does not mean that it is new. `whole` says that one of the reads missed nothing: what turns up since then
+    is new, also where a read between missed it.
     """
 
     counts: Counts = field(default_factory=Counts)
     ids: array[int] = field(default_factory=_no_ids)
     running: tuple[int, ...] = ()
     floor: Order = (0.0, "")
+    whole: bool = False
 
 
 def meet(before: Met | None, runs: list[Run], *, window: int, truncated: bool, new_task: bool) -> Met:
@@ -56,13 +58,14 @@ def meet(before: Met | None, runs: list[Run], *, window: int, truncated: bool, n
     floor = start.floor
     if len(runs) >= window:
         floor = max(floor, runs[0].order)
-    if truncated and runs:
+    if truncated and runs and not start.whole:
         floor = max(floor, runs[-1].order)
     return Met(
         counts=_count(start.counts, counted),
         ids=_remember(start.ids, finished, window),
         running=_await(start, runs),
         floor=floor,
+        whole=start.whole or not truncated,
     )
 
 

@@ -26,6 +26,9 @@ from exporter.schedule import EARLY_START_SECONDS
 from exporter.state import Counts, TaskState
 from exporter.timestamps import parse_zone, zone_of
 
+_EVENTS = Schedule(scheduled_type="LIFE_CYCLE", time_zone="UTC")
+"""The schedule of every triggered task: none."""
+
 
 class TrackedTask:
     """What is known of one task. Wall-clock times are epoch seconds (`now`), moments monotonic seconds."""
@@ -129,13 +132,19 @@ class TrackedTask:
         if self.state.found is False:
             self._forget()
         if before is None or entry != before:
-            schedule = self.state.schedule
+            self.state = replace(self.state, listing=entry, found=True, project_id=project_id)
+            if self.triggered:  # there is nothing to read, and no schedule of before that still holds
+                self.state = replace(self.state, schedule=None, schedule_period=None)
+            schedule = _EVENTS if self.triggered else self.state.schedule
             zone = self._zone(schedule) if schedule else None
+            plan = self._memory.plan
             self._memory = expectation.observe(
                 self._memory, now=now, task=entry, schedule=schedule, zone=zone
             )
+            # An interval whose days the next run has moved may be no longer the same interval.
+            self._schedule_in_doubt |= plan is not None and plan != self._memory.plan
             self._schedule_in_doubt |= before is None or in_doubt(self._memory, before, entry, now)
-            self._set(now, listing=entry, found=True, project_id=project_id)
+            self._derive(now)
 
     def unlisted(self, *, project_id: str, now: float) -> None:
         """The list cannot be read, or does not hold the task: only its records can tell whether it exists.

@@ -158,6 +158,14 @@ def test_a_truncated_read_moves_the_floor_to_its_newest_run() -> None:
     assert counted(met) == {"success": 1}
 
 
+def test_a_truncated_read_after_a_whole_one_makes_no_run_old() -> None:
+    """A list that shifted while it was paged hid a run that has finished since: it counts once it is seen."""
+    met = read(read(None, rec(1)), rec(1), rec(5), truncated=True)
+    met = read(met, rec(1), rec(3, "FAIL"), rec(5), truncated=True)
+    assert counted(met) == {"success": 1, "failed": 1}
+    assert counted(read(met, rec(1), rec(3, "FAIL"), rec(4), rec(5))) == {"success": 2, "failed": 1}
+
+
 def test_a_run_seen_in_progress_counts_after_truncated_reads_too() -> None:
     """That one is known to have finished since."""
     met = read(None, rec(1, "RUNNING"), rec(5), truncated=True)

@@ -517,3 +517,32 @@ def test_a_read_in_part_does_not_put_off_the_whole_one() -> None:
         tracked.read(*_history(250)[-100:], since=NOON - 100 * HOUR)
     tracked.at = 900
     assert (tracked.due() or WHOLE).reason == "refresh"
+
+
+def test_an_interval_whose_days_move_is_read_again() -> None:
+    """Every second day may have become every day: the next run alone cannot tell, and hides misses else."""
+    tracked = Tracked(entry=replace(ENTRY, next_run=NINE + DAY))
+    tracked.schedule(replace(DAILY, day_interval=2))
+    tracked.at = NINE + DAY - NOON + 5
+    tracked.list(replace(ENTRY, next_run=NINE + 3 * DAY))
+    assert not tracked.task.schedule_wanted
+    tracked.at += 2 * DAY
+    tracked.list(replace(ENTRY, next_run=NINE + 4 * DAY))
+    assert tracked.task.schedule_wanted
+
+
+def test_a_task_that_has_become_a_triggered_one_has_no_period_and_expects_nothing() -> None:
+    """Nor does it, back on a schedule, miss what it would have done meanwhile."""
+    tracked = Tracked(entry=replace(ENTRY, next_run=NINE + DAY))
+    tracked.schedule()
+    tracked.read(record("r1", NINE))
+    assert (tracked.state.schedule_period, tracked.state.expected_run) == (DAY, NINE)
+    tracked.list(replace(ENTRY, scheduled_type="LIFE_CYCLE", next_run=None))
+    state = tracked.state
+    assert (state.schedule, state.schedule_period, state.expected_run) == (None, None, None)
+    assert not tracked.task.schedule_wanted
+    tracked.at = 1.5 * DAY
+    tracked.list(replace(ENTRY, next_run=NINE + 3 * DAY))
+    assert tracked.task.schedule_wanted
+    tracked.schedule()
+    assert (tracked.state.schedule_period, tracked.state.expected_run) == (DAY, None)
