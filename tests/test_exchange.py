@@ -433,13 +433,11 @@ async def test_a_slow_upstream_is_cut_off_on_a_real_socket() -> None:
 
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        try:
-            while not reader.at_eof():
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.wait([asyncio.create_task(reader.read(1))], timeout=0.02)
-        finally:
-            closed.set()
+        ended = asyncio.create_task(reader.read(1))
+        while not ended.done():
+            writer.write(b"x")
+            await asyncio.wait([ended], timeout=0.02)
+        closed.set()
 
     async with serve(trickle) as server:
         upstream = Upstream(lambda _: answer(), transport=httpx.AsyncHTTPTransport())

@@ -72,8 +72,8 @@ class Daemon:
 
     async def aclose(self) -> None:
         """Stop polling and close all connections."""
-        self._exposition.close()
         await asyncio.gather(*(self._stop(name) for name in list(self._projects)))
+        self._exposition.close()
 
     async def metrics(self, form: Format, gzip: bool) -> tuple[bytes, ...]:  # noqa: FBT001 - the web's protocol
         """Return the body of a scrape, in pieces."""
