@@ -47,7 +47,7 @@ def meet(before: Met | None, runs: list[Run], *, window: int, truncated: bool, n
     newer ones; `new_task` that the task was missing from an earlier list, so that all its runs are new.
     """
     finished = [run for run in runs if run.status is not None]
-    start = before or Met()
+    start = before or Met(whole=new_task)
     known, awaited = set(start.ids), set(start.running)
     fresh = [
         run

@@ -66,8 +66,13 @@ class Reader:
         self._publish(task)
 
     async def schedule(self, task: TrackedTask) -> None:
-        """Read the schedule. Raises ApiError."""
-        schedule = await self._upstream.show_task(task.state.task_id)
+        """Read the schedule. Raises ApiError, unless no list holds the task and it does not exist."""
+        try:
+            schedule = await self._upstream.show_task(task.state.task_id)
+        except NotFoundError:
+            if task.state.listing is None:
+                return  # deleted since its records were read: the next read of them says so
+            raise
         task.schedule_read(schedule, now=self._clocks.epoch())
         self._publish(task)
 

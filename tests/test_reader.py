@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from exporter.errors import ApiError, CredentialsError, StatusError
+from exporter.errors import ApiError, CredentialsError, NotFoundError, StatusError
 from exporter.polling import Due
 from exporter.reader import Reader
 from exporter.records import RecordDetail
@@ -112,6 +112,16 @@ async def test_schedules_and_details_are_folded_in_and_shown_and_their_errors_ra
         with pytest.raises(StatusError):
             await read(desk.task)
     assert desk.published == 4
+
+
+async def test_a_task_deleted_since_its_records_were_read_is_no_failure_of_its_schedule() -> None:
+    """Where no list holds it; one that the list holds must have a schedule."""
+    desk = Desk()
+    with pytest.raises(NotFoundError):
+        await desk.reader.schedule(desk.task)
+    desk.task.unlisted(project_id="p1", now=EPOCH)
+    await desk.reader.schedule(desk.task)
+    assert (desk.published, desk.task.schedule_wanted) == (0, True)
 
 
 async def test_without_a_finished_run_there_are_no_details_to_ask_for() -> None:
