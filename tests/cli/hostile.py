@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 _IDLE_SECONDS = 5.0
+_TLS_HANDSHAKE = b"\x16"
 _KEYS = {"securitytoken": "canary-temporary-token", "expires_at": "2099-01-08T03:50:07.574000Z"}
 _TEMPORARY = {"access": "canary-temporary-access", "secret": "canary-temporary-secret", **_KEYS}
 
@@ -32,13 +33,8 @@ def _json(status: str, tree: object, said: str) -> bytes:
 
 
 def _encoded(said: str) -> str:
-    words = said.split()
-    shapes = (
-        quote(said, safe=""),
-        html.escape(said),
-        *(base64.b64encode(w.encode()).decode() for w in words),
-    )
-    return " ".join(shapes)
+    whole = base64.b64encode(said.encode()).decode()
+    return " ".join((quote(said, safe=""), html.escape(said), whole))
 
 
 _ANSWERS: Mapping[str, Callable[[str], bytes]] = {
@@ -56,6 +52,7 @@ _ANSWERS: Mapping[str, Callable[[str], bytes]] = {
     "page404": lambda said: _answer("404 Not Found", f"<html><body>{html.escape(said)}</body></html>"),
     "text409": lambda said: _answer(f"409 {said}", said),
     "nojson": lambda said: _answer("200 OK", f"<html>{said}</html>"),
+    "tag": lambda said: _answer("200 OK", f"<b>{said.split()[-1]}"),
     "envelope": lambda said: _json("200 OK", {"scheduled_tasks": said, "total_count": said}, said),
     "rows": lambda said: _json(
         "200 OK", {"scheduled_tasks": [{"id": said}, {said: said}, said], "total_count": 3}, said
@@ -68,10 +65,14 @@ _ANSWERS: Mapping[str, Callable[[str], bytes]] = {
         json.dumps({"token": {"expires_at": "2099-01-01T00:00:00.000000Z", "project": {"id": "0a1b"}}}),
         "X-Subject-Token: canary-issued-token",
     ),
+    "token": lambda _: _answer("200 OK", "canary-metadata-token"),
     "keys": lambda _: _json("200 OK", {"credential": _TEMPORARY}, ""),
 }
-MODES = tuple(mode for mode in _ANSWERS if mode not in {"issued", "keys"})
-"""The answers that repeat what was said. `issued` signs in to anybody, `keys` are those of the metadata."""
+FAR_FETCHED = ("encoded400", "tag")
+"""The answers that repeat what was said in encodings of the whole, or where it is about to be cut."""
+MODES = tuple(mode for mode in _ANSWERS if mode not in {"issued", "token", "keys", *FAR_FETCHED})
+"""The answers that repeat what was said. `issued` signs in to anybody; `token` and `keys` are those of
+the metadata service."""
 
 
 class Hostile:
@@ -94,8 +95,9 @@ class Hostile:
         said = " ".join((*values, *body.split()))
         target = request.split(" ")[1]
         if not target.startswith("/"):
-            return _json("407 Proxy Authentication Required", {"code": said, "message": said}, said)
-        return _ANSWERS[target.split("/")[1]](said)
+            return _json(f"407 {said}", {"code": said, "message": said}, said)
+        _, mode, *path = target.split("/")
+        return _ANSWERS["token" if (mode, path[-1]) == ("keys", "token") else mode](said)
 
 
 @contextmanager
@@ -137,6 +139,9 @@ def _request(connection: socket.socket) -> tuple[str, str]:
         if not part:
             raise ConnectionError
         data += part
+        if data.startswith(_TLS_HANDSHAKE):
+            connection.sendall(_answer("400 Bad Request", "speak plainly"))
+            raise ConnectionError
     head, _, body = data.partition(b"\r\n\r\n")
     text = head.decode("latin-1")
     length = next((line for line in text.lower().split("\r\n") if line.startswith("content-length:")), ":0")
