@@ -112,8 +112,12 @@ class TrackedTask:
 
     @property
     def schedule_wanted(self) -> bool:
-        """Whether the schedule is to be read: never read, or the list shows what it does not say."""
-        return self._schedule_in_doubt and self.state.found is not False and not self.triggered
+        """Whether the schedule is to be read: never read, or the list shows what it does not say.
+
+        A task that the list calls triggered has none.
+        """
+        none = self.triggered and self.state.listing is not None
+        return self._schedule_in_doubt and self.state.found is not False and not none
 
     @property
     def details_wanted(self) -> Record | None:

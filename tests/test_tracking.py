@@ -392,6 +392,8 @@ def test_a_triggered_task_has_no_schedule_to_read() -> None:
     tracked = Tracked(entry=replace(ENTRY, scheduled_type="life_cycle"))
     assert tracked.task.triggered
     assert not tracked.task.schedule_wanted
+    tracked.unlist()
+    assert tracked.task.schedule_wanted, "only the list can tell that without asking"
 
 
 def test_a_schedule_that_names_no_times_has_no_period_and_leaves_what_the_list_says() -> None:
