@@ -6,7 +6,6 @@ stderr that says where and why. Never a traceback.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import traceback
@@ -59,9 +58,6 @@ def main(arguments: list[str]) -> int:
         return _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), 1)
     except click.Abort:
         return _SIGINT
-    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:  # noqa: BLE001 - a defect of ours; a traceback could show what must stay hidden
         return _fail(f"internal error: {type(error).__name__} at {_place(error)}; please report it", 1)
     return code if isinstance(code, int) else 0
