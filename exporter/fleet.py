@@ -83,13 +83,18 @@ class Fleet:
                 self._observe(selected, new=False, project_id=project_id, now=now, moment=moment)
         self.advance(now)
 
-    def due(self, *, now: float, moment: float) -> list[tuple[TrackedTask, Due]]:
-        """Return the tasks whose records are to be read, in the order of their deadlines, new ones first."""
+    def due(self, *, now: float, moment: float, listed: bool) -> list[tuple[TrackedTask, Due]]:
+        """Return the tasks whose records are to be read, in the order of their deadlines, new ones first.
+
+        `listed`: the list was just read, so that the tasks which it shows to be current are marked as such.
+        """
         found = []
         for task in self._tasks.values():
             due = task.due(now=now, moment=moment)
             if due:
                 found.append((task, due))
+            if listed:
+                self._confirm(task, due, now)
 
         def urgency(item: tuple[TrackedTask, Due]) -> tuple[object, ...]:
             task, why = item
@@ -101,16 +106,6 @@ class Fleet:
         """Return the tasks in back-off that were not tried since `moment`, the longest untried first."""
         ranked = [(rank, task) for task in self if (rank := task.probe_rank(moment)) is not None]
         return [task for _, task in sorted(ranked, key=lambda item: item[0])]
-
-    def confirm(self, *, now: float, moment: float) -> None:
-        """The list was just read: mark the tasks that it shows to be current."""
-        for task in self._tasks.values():
-            shown = task.state
-            if task.unchanged(task.due(now=now, moment=moment), now):
-                if shown.last_poll is None or shown.history is None:
-                    self.publish(task)
-                else:
-                    self._publisher.touch((shown.project, shown.task_id), now)
 
     def publish(self, task: TrackedTask) -> None:
         """Show a task as it is now."""
@@ -129,20 +124,27 @@ class Fleet:
     def clear(self) -> None:
         """Show none of the project's tasks any more."""
         for task in self._tasks.values():
-            self._publisher.remove((task.state.project, task.state.task_id))
+            self._publisher.remove(task.key)
         self._tasks.clear()
 
     def _observe(self, selected: Selected, *, new: bool, project_id: str, now: float, moment: float) -> None:
-        task = self._tasks.get(selected.task_id)
-        before = task.state if task else None
-        if task is None:
-            task = self._join(selected, now=now, moment=moment)
+        known = self._tasks.get(selected.task_id)
+        task = known or self._join(selected, now=now, moment=moment)
         if selected.listing:
-            task.listed(selected.listing, new=new, project_id=project_id, now=now)
+            changed = task.listed(selected.listing, new=new, project_id=project_id, now=now)
         else:
-            task.unlisted(project_id=project_id, now=now)
-        if task.state != before:
+            changed = task.unlisted(project_id=project_id, now=now)
+        if changed or not known:
             self.publish(task)
+
+    def _confirm(self, task: TrackedTask, due: Due | None, now: float) -> None:
+        withdrawn = task.withdrawn
+        if not task.unchanged(due, now):
+            return
+        if withdrawn:
+            self.publish(task)
+        else:
+            self._publisher.touch(task.key, now)
 
     def _join(self, selected: Selected, *, now: float, moment: float) -> TrackedTask:
         met, _ = self._departed.pop(selected.task_id, (None, 0.0))
@@ -162,7 +164,7 @@ class Fleet:
         task = self._tasks.pop(task_id)
         if task.met:
             self._departed[task_id] = (task.met, moment)
-        self._publisher.remove((task.state.project, task_id))
+        self._publisher.remove(task.key)
 
     def _gone(self, task_id: str) -> bool:
         """Whether upstream denied that the task exists when its records were last asked for."""

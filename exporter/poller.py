@@ -145,12 +145,12 @@ class ProjectPoller:
         self._fleet.clear()
 
     async def _poll(self, cycle: Cycle, started: float) -> None:
-        await self._read_list(cycle)
+        listed = await self._read_list(cycle)
         now, moment = self._clocks.epoch(), self._clocks.monotonic()
         self._first_list = moment if self._first_list is None else self._first_list
         # However long the list took, half an interval is left for what it showed.
         deadline = max(started + self._settings.interval, moment + self._settings.interval / 2)
-        due = self._fleet.due(now=now, moment=moment)
+        due = self._fleet.due(now=now, moment=moment, listed=listed)
         if self._crowded and not any(why.reason == "new" for _, why in due):
             await self._read_further(cycle, (moment + deadline) / 2)
         left = await self._read_all(due, cycle, moment, deadline)
@@ -160,7 +160,7 @@ class ProjectPoller:
         # Records took all the time: in the next cycle, what comes after them has the first half of it.
         self._crowded = left > 0
 
-    async def _read_list(self, cycle: Cycle) -> None:
+    async def _read_list(self, cycle: Cycle) -> bool:
         most = self._settings.max_tasks
         try:
             plain, triggered = [
@@ -171,7 +171,7 @@ class ProjectPoller:
             raise
         except ApiError as error:
             self._list_failed(cycle, error)
-            return
+            return False
         truncated = plain.truncated or triggered.truncated
         if truncated:
             reason = f"the project has more than max_tasks ({most}) tasks; the rest is not watched"
@@ -184,8 +184,8 @@ class ProjectPoller:
             now=now,
             moment=moment,
         )
-        self._fleet.confirm(now=now, moment=moment)
         self._tell_load(timed=len(plain.items), triggered=len(triggered.items))
+        return True
 
     def _list_failed(self, cycle: Cycle, error: ApiError) -> None:
         cycle.list_forbidden = isinstance(error, ForbiddenError)

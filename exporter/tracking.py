@@ -62,7 +62,9 @@ class TrackedTask:
         self._schedule_at = -math.inf
         self.next_change = math.inf
         """When the state changes by itself: data becomes too old, or a run falls due (epoch seconds)."""
-        self.state = TaskState(
+        self.key = (project, task_id)
+        self._last_poll: float | None = None
+        self._state = TaskState(
             project=project,
             task_id=task_id,
             name=task_id,
@@ -72,13 +74,24 @@ class TrackedTask:
             counts=met.counts if met else Counts(),
         )
 
+    @property
+    def state(self) -> TaskState:
+        """What is known. Most tasks are only confirmed in a cycle: of those it is made when looked at."""
+        if self._state.last_poll != self._last_poll:
+            self._state = replace(self._state, last_poll=self._last_poll)
+        return self._state
+
     # What is wanted
 
     def due(self, *, now: float, moment: float) -> Due | None:
         """Whether its records are to be read, why and by when."""
-        overdue = self._newest_in_progress < now - self.state.max_duration
-        progress = replace(self._progress, overdue=overdue, uncovered=self._uncovered(now))
-        return polling.due(progress, self.state.listing, now=now, moment=moment, polling=self._config.polling)
+        overdue = self._newest_in_progress < now - self._state.max_duration
+        uncovered = self._uncovered(now)
+        if (overdue, uncovered) != (self._progress.overdue, self._progress.uncovered):
+            self._progress = replace(self._progress, overdue=overdue, uncovered=uncovered)
+        return polling.due(
+            self._progress, self._state.listing, now=now, moment=moment, polling=self._config.polling
+        )
 
     def sweep_rank(self, now: float) -> tuple[bool, float]:
         """The place among new tasks: what the list calls failed first, then the nearest next run."""
@@ -96,6 +109,11 @@ class TrackedTask:
         return self._met
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether nothing is shown of its records: they were never read, or too long ago."""
+        return self._state.history is None
+
+    @property
     def failing(self) -> bool:
         """Whether the last read of its records failed."""
         return self._failures > 0
@@ -108,7 +126,7 @@ class TrackedTask:
     @property
     def triggered(self) -> bool:
         """Whether events start it, not the clock."""
-        return self.state.scheduled_type.strip().upper() == "LIFE_CYCLE"
+        return self._state.scheduled_type.strip().upper() == "LIFE_CYCLE"
 
     @property
     def schedule_wanted(self) -> bool:
@@ -116,8 +134,9 @@ class TrackedTask:
 
         A task that the list calls triggered has none.
         """
-        none = self.triggered and self.state.listing is not None
-        return self._schedule_in_doubt and self.state.found is not False and not none
+        if not self._schedule_in_doubt or self._state.found is False:
+            return False
+        return not (self.triggered and self._state.listing is not None)
 
     @property
     def details_wanted(self) -> Record | None:
@@ -129,16 +148,20 @@ class TrackedTask:
 
     # What is observed
 
-    def listed(self, entry: Task, *, project_id: str, now: float, new: bool = False) -> None:
-        """The project's list holds the task; `new` where an earlier list did not."""
+    def listed(self, entry: Task, *, project_id: str, now: float, new: bool = False) -> bool:
+        """The project's list holds the task; `new` where an earlier list did not.
+
+        Returns whether that changed anything.
+        """
         self._new |= new
-        before = self.state.listing
-        if self.state.found is False:
+        before = self._state.listing
+        changed = before is None or entry != before
+        if self._state.found is False:
             self._forget()
-        if before is None or entry != before:
-            self.state = replace(self.state, listing=entry, found=True, project_id=project_id)
+        if changed:
+            self._change(listing=entry, found=True, project_id=project_id)
             if self.triggered:  # there is nothing to read, and no schedule of before that still holds
-                self.state = replace(self.state, schedule=None, schedule_period=None)
+                self._change(schedule=None, schedule_period=None)
             schedule = _EVENTS if self.triggered else self.state.schedule
             zone = self._zone(schedule) if schedule else None
             plan = self._memory.plan
@@ -149,24 +172,27 @@ class TrackedTask:
             self._schedule_in_doubt |= plan is not None and plan != self._memory.plan
             self._schedule_in_doubt |= before is None or in_doubt(self._memory, before, entry, now)
             self._derive(now)
+        return changed
 
-    def unlisted(self, *, project_id: str, now: float) -> None:
+    def unlisted(self, *, project_id: str, now: float) -> bool:
         """The list cannot be read, or does not hold the task: only its records can tell whether it exists.
 
         Nothing shows an edited schedule then, so it is read again once in each `refresh`.
+        Returns whether that changed anything.
         """
         self._schedule_in_doubt |= now >= self._schedule_at + self._config.polling.refresh
-        if self.state.listing is not None or self.state.project_id != project_id:
+        changed = self._state.listing is not None or self._state.project_id != project_id
+        if changed:
             self._set(now, listing=None, project_id=project_id)
+        return changed
 
     def unchanged(self, due: Due | None, now: float) -> bool:
         """The list was read and may show that the runs are still current; returns whether it does."""
-        known = self._progress.read_at is not None and not self.failing and self.state.listing is not None
+        known = self._progress.read_at is not None and not self.failing and self._state.listing is not None
         if not known or (due and due.reason not in {"refresh", "triggered"}):
             return False
-        withdrawn = self.state.history is None
-        self.state = replace(self.state, last_poll=now)
-        if withdrawn:
+        self._last_poll = now
+        if self._state.history is None:
             self._derive(now)
         return True
 
@@ -243,8 +269,8 @@ class TrackedTask:
 
     def _uncovered(self, now: float) -> bool:
         """Whether a run is due that no record covers, also while that is not shown because it is too old."""
-        expected = self.state.expected_run
-        if self._history is not None and self.state.history is None:
+        expected = self._state.expected_run
+        if self._history is not None and self._state.history is None:
             missed = expectation.expected_run(self._memory, last_start=self._last_start, now=now)
             expected = missed.at if missed else None
         return expected is not None and expected > (self._last_start or 0.0) + EARLY_START_SECONDS
@@ -260,17 +286,19 @@ class TrackedTask:
         self._newest_in_progress = 0.0
         self._progress = replace(self._progress, read_at=None, read_entry=None, last_start=0.0, running=False)
         self._schedule_in_doubt = True
-        self.state = replace(
-            self.state, listing=None, schedule=None, schedule_period=None, last_poll=None, poll_ok=None
-        )
+        self._change(listing=None, schedule=None, schedule_period=None, last_poll=None, poll_ok=None)
+
+    def _change(self, **changes: object) -> None:
+        self._state = replace(self.state, **changes)  # type: ignore[arg-type]
+        self._last_poll = self._state.last_poll
 
     def _set(self, now: float, **changes: object) -> None:
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+        self._change(**changes)
         self._derive(now)
 
     def _derive(self, now: float) -> None:
         """Work out what follows from the observations at `now`, and until when it does."""
-        polled, max_age = self.state.last_poll, self._config.polling.max_age
+        polled, max_age = self._last_poll, self._config.polling.max_age
         current = self._history is not None and polled is not None and now < polled + max_age
         expected = None
         self.next_change = math.inf
@@ -279,8 +307,7 @@ class TrackedTask:
             expected = expectation.expected_run(self._memory, last_start=last_start, now=now)
             change = expectation.next_change(self._memory, last_start=last_start, now=now)
             self.next_change = min(polled + max_age, math.inf if change is None else change)
-        self.state = replace(
-            self.state,
+        self._change(
             name=self._name(),
             history=self._history if current else None,
             details=self._details if current else None,

@@ -61,11 +61,11 @@ class Ships:
 
     def confirm(self) -> None:
         """The list that was just read tells what is current."""
-        self.fleet.confirm(now=self.clock.epoch(), moment=self.clock.monotonic())
+        self.fleet.due(now=self.clock.epoch(), moment=self.clock.monotonic(), listed=True)
 
     def due(self) -> list[tuple[str, str]]:
         """Return which tasks are to be read, and why, in order."""
-        found = self.fleet.due(now=self.clock.epoch(), moment=self.clock.monotonic())
+        found = self.fleet.due(now=self.clock.epoch(), moment=self.clock.monotonic(), listed=False)
         return [(task.state.task_id, why.reason) for task, why in found]
 
     @property
