@@ -8,6 +8,7 @@ counted, a wrong count is taken as absent and counted.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _MAX_TOTAL = 2**53
 _MAX_TEXT = 1024
 _MAX_DIGITS = 300
 _UNKNOWN_ZONE = "?"
+
+
+_FIRST_TAG = re.compile(rb"\s*(<[!?]?[A-Za-z]{1,16})(?![A-Za-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,9 @@ def _kind(value: object) -> str:
 
 
 def _glimpse(body: bytes) -> str:
-    """The first characters of what looks like markup, so that a proxy's page is recognised; else the size."""
-    start = body[:40].decode("utf-8", "replace").strip()
-    return f": it begins with {start!r}" if start.startswith("<") else f" ({len(body)} bytes)"
+    """The first tag of what looks like markup, so that a proxy's page is recognised; else the size.
+
+    No more of it: the text is cut here, and half a secret in it could not be masked any more.
+    """
+    tag = _FIRST_TAG.match(body)
+    return f": it begins with {tag[1].decode()!r}" if tag else f" ({len(body)} bytes)"

@@ -24,7 +24,7 @@ from exporter.errors import (
 )
 
 _SHAPES = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"<(?!secret>)[^<>]*>")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _LONGEST_WISH = 3600.0
 _MAX_CODE = 64
@@ -138,7 +138,7 @@ def _advice(code: str) -> str:
 
 
 def _answer(status: int, headers: Mapping[str, str], body: bytes, mask: Callable[[str], str]) -> Answer:
-    code, message, detail = _said(body)
+    code, message, detail = _said(mask(body.decode("utf-8", "replace")))  # whole: tags hide what they cut
     return Answer(
         status=status,
         code=_line(mask(code), _MAX_CODE),
@@ -148,9 +148,9 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes, mask: Callable
     )
 
 
-def _said(body: bytes) -> tuple[str, str, str]:
+def _said(text: str) -> tuple[str, str, str]:
     """Code, message and detail of any of the shapes; what is no JSON is its own message, without tags."""
-    text = body.decode("utf-8", "replace").strip()
+    text = text.strip()
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

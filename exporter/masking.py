@@ -9,10 +9,13 @@ import base64
 import html
 import json
 from collections import deque
+from collections.abc import Iterator
 from urllib.parse import quote
 
 _SHORTEST = 4
 """Shorter values are no secrets worth the name, and cutting them out would spell them by their gaps."""
+_SHORTEST_CORE = 8
+"""Bytes from which on the inner part of their Base64 is no accident in another text."""
 _KEPT = 4
 """How many values of a kind are remembered: an answer may still repeat the token before the last."""
 _INSTEAD = "<secret>"
@@ -42,13 +45,19 @@ class Mask:
 
 
 def _shapes(secret: str) -> set[str]:
+    """The secret as it is or as JSON, each also within an address, within HTML, and within Base64."""
     if len(secret) < _SHORTEST:
         return set()
-    return {
-        secret,
-        quote(secret, safe="", errors="replace"),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        html.escape(secret),
-        base64.b64encode(secret.encode("utf-8", "replace")).decode(),
-    }
+    plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    outer = {shape for text in plain for shape in (quote(text, safe="", errors="replace"), html.escape(text))}
+    return plain | outer | {core for text in plain for core in _base64_cores(text.encode("utf-8", "replace"))}
+
+
+def _base64_cores(data: bytes) -> Iterator[str]:
+    """What Base64 makes of `data`, also in the middle of other bytes: it depends on where it begins there."""
+    yield base64.b64encode(data).decode()
+    if len(data) < _SHORTEST_CORE:
+        return
+    for skipped in range(3):
+        encoded = base64.b64encode(bytes(skipped) + data).decode()
+        yield encoded[-(-8 * skipped // 6) : 8 * (skipped + len(data)) // 6]

@@ -105,7 +105,7 @@ def test_an_empty_list_is_an_answer() -> None:
         (SPECIFICATION + b"x", f"the answer is not JSON ({len(SPECIFICATION) + 1} bytes)"),
         (
             b"<html><head><title>502 Bad Gateway</title></head></html>",
-            "the answer is not JSON: it begins with '<html><head><title>502 Bad Gateway</titl'",
+            "the answer is not JSON: it begins with '<html'",
         ),
         (b'{"tasks_records": [], "total_count": NaN}', "the answer is not JSON (41 bytes)"),
         (b'{"tasks_records": [], "total_count": Infinity}', "the answer is not JSON (46 bytes)"),
@@ -132,7 +132,7 @@ def test_an_empty_list_is_an_answer() -> None:
     ],
 )
 def test_a_malformed_answer_fails_the_read(body: bytes, error: str) -> None:
-    """It says what is wrong and never what stands there, but for the start of a proxy's page."""
+    """It says what is wrong and never what stands there, but for a proxy's first tag."""
     assert refused(body) == f"list_records: {error}"
 
 
