@@ -34,8 +34,9 @@ class Progress:
     `read_at` is the last successful read of its records, `whole_at` the last one of the whole window of
     `history`, `read_entry` its list entry at the last read; `retry_at` the end of the back-off after a failed
     one. `last_start` (epoch seconds, 0 for none) is the newest start in its records. `uncovered`: a run is
-    due by the schedule that no record covers. `overdue`: every run in progress is past its `max_duration`.
-    `phase` (0 to 1) is its turn in `refresh`.
+    due by the schedule that no record covers. `overdue`: every run in progress was past its `max_duration`
+    when it was last read, so that none is called stuck which nobody looked at since. `phase` (0 to 1) is its
+    turn in `refresh`.
     """
 
     first_seen: float

@@ -53,7 +53,6 @@ class TrackedTask:
         self._failures = 0
         self._attempted_at = -math.inf
         self._not_before = -math.inf
-        self._newest_in_progress = 0.0
         self._history: History | None = None
         self._kept: list[Run] = []
         self._details_of: Record | None = None
@@ -85,10 +84,9 @@ class TrackedTask:
 
     def due(self, *, now: float, moment: float) -> Due | None:
         """Whether its records are to be read, why and by when."""
-        overdue = self._newest_in_progress < now - self._state.max_duration
         uncovered = self._uncovered(now)
-        if (overdue, uncovered) != (self._progress.overdue, self._progress.uncovered):
-            self._progress = replace(self._progress, overdue=overdue, uncovered=uncovered)
+        if uncovered != self._progress.uncovered:
+            self._progress = replace(self._progress, uncovered=uncovered)
         return polling.due(
             self._progress, self._state.listing, now=now, moment=moment, polling=self._config.polling
         )
@@ -208,6 +206,7 @@ class TrackedTask:
         self._kept = window.keep(runs, size)
         self._history = summarize(runs, total=read.total, truncated=read.truncated)
         self._failures = 0
+        newest_in_progress = max((run.record.start for run in runs if run.status is None), default=0.0)
         self._progress = replace(
             self._progress,
             read_at=moment,
@@ -216,10 +215,10 @@ class TrackedTask:
             retry_at=None,
             last_start=self._history.last_start,
             running=self._history.running > 0,
+            overdue=newest_in_progress < now - self._state.max_duration,
             triggered=self.triggered,
             found=True,
         )
-        self._newest_in_progress = max((run.record.start for run in runs if run.status is None), default=0.0)
         self._memory = expectation.observe(self._memory, now=now, last_start=self._last_start)
         self._set(now, found=True, counts=self._met.counts, last_poll=now, poll_ok=True, poll_error=None)
 
@@ -283,7 +282,6 @@ class TrackedTask:
         """The task is gone, or back as another: of its runs only those counted are remembered."""
         self._history = self._details_of = self._details = None
         self._kept = []
-        self._newest_in_progress = 0.0
         self._progress = replace(self._progress, read_at=None, read_entry=None, last_start=0.0, running=False)
         self._schedule_in_doubt = True
         self._change(listing=None, schedule=None, schedule_period=None, last_poll=None, poll_ok=None)
