@@ -17,6 +17,7 @@ from exporter.counting import Met
 from exporter.details import RunDetails, summarize_details
 from exporter.doubt import in_doubt
 from exporter.errors import ApiError
+from exporter.expectation import Memory
 from exporter.history import History, Run, runs_of, summarize
 from exporter.paging import Read
 from exporter.polling import Due, Progress
@@ -59,6 +60,9 @@ class TrackedTask:
         self._details: RunDetails | None = None
         self._schedule_in_doubt = True
         self._schedule_at = -math.inf
+        self._reckoned_from: tuple[Memory, float | None] | None = None
+        self._reckoned_at = math.inf
+        self._reckoned: tuple[float | None, float] = (None, math.inf)
         self.next_change = math.inf
         """When the state changes by itself: data becomes too old, or a run falls due (epoch seconds)."""
         self.key = (project, task_id)
@@ -301,16 +305,25 @@ class TrackedTask:
         expected = None
         self.next_change = math.inf
         if current and polled is not None:
-            last_start = self._last_start
-            expected = expectation.expected_run(self._memory, last_start=last_start, now=now)
-            change = expectation.next_change(self._memory, last_start=last_start, now=now)
-            self.next_change = min(polled + max_age, math.inf if change is None else change)
+            expected, until = self._reckon(now)
+            self.next_change = min(polled + max_age, until)
         self._change(
             name=self._name(),
             history=self._history if current else None,
             details=self._details if current else None,
-            expected_run=expected.at if expected else None,
+            expected_run=expected,
         )
+
+    def _reckon(self, now: float) -> tuple[float | None, float]:
+        """Return the expected run and until when it stays; most reads show nothing that changes it."""
+        basis = (self._memory, self._last_start)
+        if basis != self._reckoned_from or not self._reckoned_at <= now < self._reckoned[1]:
+            memory, last_start = basis
+            expected = expectation.expected_run(memory, last_start=last_start, now=now)
+            change = expectation.next_change(memory, last_start=last_start, now=now)
+            self._reckoned = expected.at if expected else None, math.inf if change is None else change
+            self._reckoned_from, self._reckoned_at = basis, now
+        return self._reckoned
 
     def _name(self) -> str:
         own = self._own.name if self._own else None
