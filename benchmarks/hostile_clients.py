@@ -1,7 +1,7 @@
 """What hostile clients cost: the latency of a normal scrape, and the server's memory, beside 500 of them.
 
-Three processes over loopback: the server (`exporter.server` with an application that answers 500 kB), the
-hostile clients, and the scraper, which measures.
+Three processes over loopback: the server (`exporter.serving.server` with an application that answers
+500 kB), the hostile clients, and the scraper, which measures.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from exporter.server import WebServer
 from exporter.serving.crowd import Limits
 from exporter.serving.listen import ListenAddress
+from exporter.serving.server import WebServer
 from exporter.serving.websource import WebConfigSource
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from exporter.errors import (
 )
 from exporter.failures import failure
 from exporter.overview import view_error
-from exporter.transporterrors import transport_error
+from exporter.upstream.transporterrors import transport_error
 
 NOW = 1_700_000_000.0
 HEADERS = {"x-request-id": "req-1"}

@@ -17,7 +17,7 @@ from exporter.errors import (
     UnauthorizedError,
 )
 from exporter.failures import failure, http_date, is_locked, request_id, retry_after
-from exporter.masking import Mask
+from exporter.upstream.masking import Mask
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.cli.daemon import Daemon
-from exporter.clientfactory import build_client
 from exporter.config import Config, Project
 from exporter.configfile import validate
-from exporter.exchange import Observer, Timing
 from exporter.negotiation import Format
 from exporter.poller import Clocks, Upstream
 from exporter.selection import Shard
@@ -26,6 +24,8 @@ from exporter.simulator.demo import demo_world
 from exporter.simulator.options import Options
 from exporter.telemetry import Telemetry
 from exporter.timestamps import parse_zone
+from exporter.upstream.clientfactory import build_client
+from exporter.upstream.exchange import Observer, Timing
 
 NOW = 1_750_000_000.0
 _HERE = Path()

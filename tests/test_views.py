@@ -1,4 +1,4 @@
-"""exporter.views and exporter.viewjson: the order of severity, and the documented JSON."""
+"""exporter.views and exporter.web.viewjson: the order of severity, and the documented JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.viewjson import CHUNK, encode, to_json
 from exporter.views import Overview, ProjectView, RunView, TaskView, Verdict
+from exporter.web.viewjson import CHUNK, encode, to_json
 from tests.page import sample
 
 MINIMAL = Overview(

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from exporter.cli.screen import RUN_STYLES, Screen, card, pairs, text, verdict_text
 from exporter.explanation import Alert, Explanation, Metric
-from exporter.pagetext import relative
 from exporter.state import TaskState
 from exporter.views import ResultView, TaskView
+from exporter.web.pagetext import relative
 
 _SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 

@@ -17,12 +17,12 @@ import structlog
 from exporter.cli.overheard import Overheard
 from exporter.config import Config, Project
 from exporter.errors import ApiError
-from exporter.exchange import Observer
 from exporter.fleet import Key
 from exporter.overview import view_project
 from exporter.poller import Clocks, ProjectPoller, Upstream
 from exporter.selection import Shard
 from exporter.state import TaskState
+from exporter.upstream.exchange import Observer
 from exporter.views import ProjectView
 
 Wanted = Callable[[str, str], bool]

@@ -27,7 +27,7 @@ from exporter.simulator.demo import build_world, demo_world
 from exporter.simulator.options import Options
 from exporter.simulator.serving import serving
 from exporter.simulator.world import World
-from exporter.web import check_telemetry_path
+from exporter.web.application import check_telemetry_path
 
 _SIMULATOR_ADDRESS = "--simulator.listen-address"
 _DEMO = """

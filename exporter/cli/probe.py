@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from exporter.advice import ACTIONS, advise
-from exporter.client import Client
 from exporter.config import Config, Project
 from exporter.conversation import converse
 from exporter.decode import Page
@@ -17,6 +16,7 @@ from exporter.records import Record, Task
 from exporter.selection import Selected, Shard, select
 from exporter.terminaltext import safe
 from exporter.timestamps import format_utc
+from exporter.upstream.client import Client
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from exporter.config import Config
 from exporter.configfile import read_config
 from exporter.selection import parse_shard
 from exporter.serving.listen import parse_listen_address
-from exporter.web import check_telemetry_path
+from exporter.web.application import check_telemetry_path
 
 
 @click.command()

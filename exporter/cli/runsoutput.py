@@ -15,9 +15,9 @@ from exporter.cli.desktops import Desktop, RunDesktops
 from exporter.cli.screen import RUN_STYLES, Column, Screen, card, text
 from exporter.durations import format_duration
 from exporter.history import Run
-from exporter.pagetext import machine_time
 from exporter.state import TaskState
 from exporter.terminaltext import local_time
+from exporter.web.pagetext import machine_time
 
 
 @dataclass(frozen=True, slots=True)

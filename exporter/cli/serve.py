@@ -11,10 +11,10 @@ import structlog
 
 from exporter import __version__
 from exporter.cli.daemon import Daemon
-from exporter.server import WebServer
 from exporter.serving.listen import ListenAddress
+from exporter.serving.server import WebServer
 from exporter.serving.websource import WebConfigSource
-from exporter.web import UNGUARDED_PATHS, Site, create_app
+from exporter.web.application import UNGUARDED_PATHS, Site, create_app
 
 STOP_SECONDS = 0.8
 """What is given to everything under way: a stop is to take less than a second."""

@@ -26,11 +26,11 @@ from exporter.config import Config, Project
 from exporter.configfile import read_config
 from exporter.errors import ConfigError
 from exporter.overview import view_task
-from exporter.pagetext import counts
 from exporter.terminaltext import json_text, local_time
 from exporter.timestamps import parse_zone
-from exporter.viewjson import to_json
 from exporter.views import Overview, RunView, TaskView, Verdict
+from exporter.web.pagetext import counts
+from exporter.web.viewjson import to_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 from exporter import __version__
 from exporter.cli.daemon import Daemon
-from exporter.client import Client
-from exporter.clientfactory import build_client
 from exporter.config import Config, Project
-from exporter.exchange import Observer
-from exporter.lookups import LookupLoop
 from exporter.poller import Clocks
 from exporter.selection import Shard
 from exporter.telemetry import Telemetry
 from exporter.timestamps import parse_zone
+from exporter.upstream.client import Client
+from exporter.upstream.clientfactory import build_client
+from exporter.upstream.exchange import Observer
+from exporter.upstream.lookups import LookupLoop
 
 T = TypeVar("T")
 SYSTEM_CLOCKS = Clocks(epoch=time.time, monotonic=time.monotonic, sleep=asyncio.sleep)

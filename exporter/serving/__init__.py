@@ -1,1 +1,1 @@
-"""The parts of the HTTP server (`exporter.server`): protocol, TLS, limits, passwords, web configuration."""
+"""The HTTP server: connections, protocol, TLS, limits, passwords, and the web configuration file."""

@@ -19,13 +19,13 @@ import structlog
 from exporter import yamltext
 from exporter.configfile import read_bytes
 from exporter.errors import ConfigError
-from exporter.webconfig import parse_web_config
+from exporter.serving.webconfig import parse_web_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from exporter.webconfig import TlsServerConfig, WebConfig
+    from exporter.serving.webconfig import TlsServerConfig, WebConfig
 
 _log = structlog.get_logger(__name__)
 

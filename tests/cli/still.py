@@ -12,11 +12,8 @@ import httpx
 
 from exporter.cli.live import World as LiveWorld
 from exporter.cli.live import silence_log
-from exporter.client import Client
-from exporter.clientfactory import build_client
 from exporter.config import Config, Project
 from exporter.configfile import validate
-from exporter.exchange import Observer, Timing
 from exporter.poller import Clocks
 from exporter.simulator import plan as plans
 from exporter.simulator.app import create_app
@@ -25,6 +22,9 @@ from exporter.simulator.options import Credentials, Options
 from exporter.simulator.service import Service
 from exporter.simulator.world import World
 from exporter.timestamps import parse_zone
+from exporter.upstream.client import Client
+from exporter.upstream.clientfactory import build_client
+from exporter.upstream.exchange import Observer, Timing
 
 NOW = 1_750_032_000.0
 """2025-06-16 00:00:00 UTC."""

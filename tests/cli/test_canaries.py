@@ -14,11 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter import exchange
 from exporter.cli.main import cli
 from exporter.errors import ApiError
-from exporter.retries import retry_delay
 from exporter.simulator.options import Credentials, Options
+from exporter.upstream import exchange
+from exporter.upstream.retries import retry_delay
 from tests.cli.canaries import (
     CANARY,
     FIELDS,

@@ -17,13 +17,10 @@ import pytest
 
 from exporter.cli import daemon as module
 from exporter.cli.daemon import Daemon
-from exporter.client import Client
-from exporter.clientfactory import build_client
 from exporter.collaborators import Clocks
 from exporter.config import Config, Project
 from exporter.configfile import validate
 from exporter.errors import ConfigError
-from exporter.exchange import Observer, Timing
 from exporter.negotiation import Format
 from exporter.selection import Shard
 from exporter.simulator import plan as plans
@@ -32,6 +29,9 @@ from exporter.simulator.clock import SimulatedClock
 from exporter.simulator.options import Credentials
 from exporter.simulator.world import World
 from exporter.telemetry import Telemetry
+from exporter.upstream.client import Client
+from exporter.upstream.clientfactory import build_client
+from exporter.upstream.exchange import Observer, Timing
 
 NOW = 1_750_032_000.0
 ACCOUNT = Credentials()

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from exporter.cli.probe import Probe
-from exporter.client import Client
 from exporter.configfile import parse_config
 from exporter.decode import Page
 from exporter.records import Record, Schedule, Task
 from exporter.simulator import plan as plans
 from exporter.simulator.options import Options
+from exporter.upstream.client import Client
 from tests.cli.cloud import Cloud, Tree, cloud_in_thread, write_config
 from tests.cli.conftest import Invoke
 from tests.cli.hostile import hostile

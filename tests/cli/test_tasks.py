@@ -14,8 +14,8 @@ from exporter.cli.tasks import Question, read_tasks, show_tasks
 from exporter.simulator.demo import demo_world
 from exporter.simulator.world import World
 from exporter.timestamps import parse_zone
-from exporter.viewjson import to_json
 from exporter.views import TaskView, Verdict
+from exporter.web.viewjson import to_json
 from tests.cli.cloud import Cloud, write_config
 from tests.cli.conftest import Invoke
 from tests.cli.outcome import Outcome

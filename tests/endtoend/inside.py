@@ -10,11 +10,9 @@ from typing import Any
 
 import httpx
 
-from exporter.clientfactory import build_client
 from exporter.collaborators import Clocks
 from exporter.config import Config
 from exporter.configfile import validate
-from exporter.exchange import Timing
 from exporter.exposition import Exposition
 from exporter.negotiation import Format
 from exporter.poller import ProjectPoller
@@ -24,6 +22,8 @@ from exporter.simulator.options import Credentials, Options
 from exporter.simulator.service import Service
 from exporter.simulator.world import World
 from exporter.telemetry import ProjectTelemetry, Telemetry
+from exporter.upstream.clientfactory import build_client
+from exporter.upstream.exchange import Timing
 
 NOW = 1_750_032_000.0
 """2025-06-16 00:00:00 UTC: no zone of the simulator changes its clock within two months of it."""

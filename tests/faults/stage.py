@@ -21,10 +21,7 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from exporter.cli.daemon import Daemon
-from exporter.client import Client
-from exporter.clientfactory import build_client
 from exporter.config import Config, Project
-from exporter.exchange import Observer, Timing
 from exporter.negotiation import Format
 from exporter.poller import Clocks
 from exporter.selection import Shard
@@ -38,6 +35,9 @@ from exporter.simulator.service import Service
 from exporter.simulator.world import World
 from exporter.telemetry import Telemetry
 from exporter.timestamps import parse_zone
+from exporter.upstream.client import Client
+from exporter.upstream.clientfactory import build_client
+from exporter.upstream.exchange import Observer, Timing
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.config import Config
 from exporter.configfile import parse_config
 from exporter.errors import ConfigError
-from exporter.webconfig import WebConfig, parse_web_config
+from exporter.serving.webconfig import WebConfig, parse_web_config
 from tests.fuzz.profile import examples
 
 MAIN = """\

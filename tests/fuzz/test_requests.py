@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.cli.daemon import Daemon
-from exporter.web import Site, create_app
+from exporter.web.application import Site, create_app
 from tests.faults.stage import Stage, run, stage
 from tests.fuzz.profile import examples
 from tests.serving.site import raw, site, status

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exporter.webconfig import parse_web_config
+from exporter.serving.webconfig import parse_web_config
 from tests.packaging.chart import VALUES, Manifest, defaults, rendered, template, values_of
 from tests.packaging.cluster import COMMAND, Pod, check, free_port
 from tests.packaging.workshop import module

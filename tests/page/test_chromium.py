@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from exporter.pagequery import PAGE_SIZE
 from exporter.views import Verdict
-from exporter.web import Site, create_app
+from exporter.web.application import Site, create_app
+from exporter.web.pagequery import PAGE_SIZE
 from tests.page import sample
 from tests.page.browser import ORIGIN, Browser, browser
 from tests.programs import require_program

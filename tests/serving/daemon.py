@@ -7,9 +7,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from exporter.server import WebServer
 from exporter.serving.listen import parse_listen_address
 from exporter.serving.responder import CHUNK_BYTES
+from exporter.serving.server import WebServer
 from exporter.serving.websource import WebConfigSource
 
 if TYPE_CHECKING:

@@ -1,0 +1,200 @@
+"""Credentials that end: fetched once, renewed ahead of time in the background, dropped when refused."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from exporter.errors import ApiError, CredentialsError, TransportError
+from exporter.upstream.auth.credentials import TokenCredential
+from exporter.upstream.auth.lease import Lease, Leased
+from tests.upstream.fakes import EPOCH, run
+
+
+@dataclass
+class Source:
+    """Gives numbered tokens, or errors."""
+
+    lifetime: float | None = 1000.0
+    latency: float = 1.0
+    fetched: int = 0
+    same: bool = False
+    error: ApiError | None = None
+    moments: list[float] = field(default_factory=list)
+
+    async def fetch(self) -> Leased[TokenCredential]:
+        """Fetch a token."""
+        self.fetched += 1
+        self.moments.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.latency)
+        if self.error:
+            raise self.error
+        name = "token" if self.same else f"token-{self.fetched}"
+        end = None if self.lifetime is None else EPOCH + self.lifetime
+        return Leased(TokenCredential(name), self.lifetime, end)
+
+    def lease(self, margin: float = 100.0) -> Lease[TokenCredential]:
+        """A lease of it."""
+        loop = asyncio.get_running_loop()
+        return Lease(self.fetch, margin=margin, pause=5.0, monotonic=loop.time, log=structlog.get_logger())
+
+
+def test_fetched_once() -> None:
+    """Eight who need a token at once cause one fetch, and it is kept."""
+
+    async def main() -> tuple[set[str], int, float | None]:
+        source = Source()
+        lease = source.lease()
+        tokens = {token.token for token in await asyncio.gather(*(lease.current() for _ in range(8)))}
+        await asyncio.sleep(500)
+        tokens.add((await lease.current()).token)
+        return tokens, source.fetched, lease.end
+
+    assert run(main()) == ({"token-1"}, 1, EPOCH + 1000)
+
+
+def test_renewed_ahead_of_its_end() -> None:
+    """Within the margin a new one is fetched in the background: nobody waits for it."""
+
+    async def main() -> list[str]:
+        source = Source()
+        lease, loop = source.lease(), asyncio.get_running_loop()
+        tokens = [(await lease.current()).token]
+        for pause in (899, 2, 2):
+            await asyncio.sleep(pause)
+            begin = loop.time()
+            tokens.append((await lease.current()).token)
+            assert loop.time() == begin
+        return tokens
+
+    assert run(main()) == ["token-1", "token-1", "token-1", "token-2"]
+
+
+def test_a_failed_renewal_is_not_noticed() -> None:
+    """While the old token works, a renewal that fails is tried again once a minute, and said once."""
+
+    async def main() -> tuple[set[str], int]:
+        source = Source()
+        lease = source.lease()
+        await lease.current()
+        await asyncio.sleep(899)
+        source.error = TransportError("unreachable", label="connect")
+        tokens = set()
+        for _ in range(95):
+            await asyncio.sleep(1)
+            tokens.add((await lease.current()).token)
+        return tokens, source.fetched
+
+    with capture_logs() as logs:
+        assert run(main()) == ({"token-1"}, 3)
+    assert [entry["event"] for entry in logs] == ["credentials could not be renewed; the old ones still work"]
+
+
+def test_past_its_end_everybody_waits_for_a_new_one() -> None:
+    """A token that has ended is not used, whatever the reason that it was not renewed."""
+
+    async def main() -> list[str]:
+        source = Source()
+        lease = source.lease()
+        await lease.current()
+        await asyncio.sleep(1001)
+        return [token.token for token in await asyncio.gather(*(lease.current() for _ in range(8)))]
+
+    assert run(main()) == ["token-2"] * 8
+
+
+def test_a_failed_fetch_is_not_hammered() -> None:
+    """After a fetch without an answer, the same error is given for some seconds without asking."""
+
+    async def main() -> int:
+        source = Source(error=TransportError("unreachable", label="connect"), latency=0.0)
+        lease = source.lease()
+        for _ in range(100):
+            with pytest.raises(TransportError, match="unreachable"):
+                await lease.current()
+            await asyncio.sleep(0.1)
+        return source.fetched
+
+    assert run(main()) == 2
+
+
+def test_a_refusal_is_asked_about_each_time() -> None:
+    """Refused credentials know themselves when to try again: a changed password must not wait."""
+
+    async def main() -> int:
+        source = Source(error=CredentialsError("refused"), latency=0.0)
+        lease = source.lease()
+        for _ in range(3):
+            with pytest.raises(CredentialsError):
+                await lease.current()
+        return source.fetched
+
+    assert run(main()) == 3
+
+
+def test_dropped_once() -> None:
+    """Only the token in force can be dropped: who was slow to learn of its refusal drops no new one."""
+
+    async def main() -> list[str]:
+        source = Source()
+        lease = source.lease()
+        first = await lease.current()
+        assert lease.holds(first)
+        lease.drop(first)
+        assert not lease.holds(first)
+        assert lease.end is None
+        second = await lease.current()
+        lease.drop(first)
+        assert lease.holds(second)
+        return [first.token, second.token, (await lease.current()).token]
+
+    assert run(main()) == ["token-1", "token-2", "token-2"]
+
+
+@pytest.mark.parametrize(("lifetime", "fetched"), [(None, 1), (0.0, 2), (-86_400.0, 2), (2.0, 50)])
+def test_odd_lifetimes(lifetime: float | None, fetched: int) -> None:
+    """No end is never renewed; an end in the past is taken for a minute, and is no reason to hammer."""
+
+    async def main() -> int:
+        source = Source(lifetime=lifetime, latency=0.0)
+        lease = source.lease()
+        for _ in range(100):
+            await lease.current()
+            await asyncio.sleep(1)
+        await lease.aclose()
+        return source.fetched
+
+    assert run(main()) == pytest.approx(fetched, abs=2)
+
+
+def test_the_same_credential_again_is_not_asked_for_at_once() -> None:
+    """A source that has nothing newer yet is asked once a minute, not at every request."""
+
+    async def main() -> int:
+        source = Source(lifetime=1000.0, same=True, latency=0.0)
+        lease = source.lease(margin=2400.0)
+        for _ in range(1200):
+            await lease.current()
+            await asyncio.sleep(1)
+        return source.fetched
+
+    assert run(main()) <= 12
+
+
+def test_the_end_ends_a_fetch() -> None:
+    """Nothing is left running."""
+
+    async def main() -> int:
+        source = Source(latency=1e6)
+        lease = source.lease()
+        task = asyncio.create_task(lease.current())
+        await asyncio.sleep(1)
+        task.cancel()
+        await lease.aclose()
+        return len(asyncio.all_tasks()) - 1
+
+    assert run(main()) == 0
