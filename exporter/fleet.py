@@ -54,6 +54,11 @@ class Fleet:
     def __iter__(self) -> Iterator[TrackedTask]:
         return iter(self._tasks.values())
 
+    @property
+    def listed(self) -> set[str]:
+        """The ids of the tasks that the list held when it was last read."""
+        return {task_id for task_id, task in self._tasks.items() if task.state.listing}
+
     def list_read(
         self, listed: Iterable[Task], *, complete: bool, project_id: str, now: float, moment: float
     ) -> None:

@@ -96,6 +96,12 @@ class Read(Generic[T]):
         self.rejected += page.rejected
         return new
 
+    def joined(self, earlier: Read[T]) -> Read[T]:
+        """Return this read with the entries that only an `earlier` one saw."""
+        self.items += [item for item in earlier.items if item.id not in self._ids]
+        self._ids |= earlier._ids
+        return self
+
     @property
     def complete(self) -> bool:
         """Whether as many entries were seen as upstream says there are, and none can have slipped by."""

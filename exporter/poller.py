@@ -8,7 +8,7 @@ cycle that cannot finish within its interval leaves the rest to the next one, wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,18 +17,15 @@ import structlog
 from exporter.advice import advise
 from exporter.collaborators import Clocks, Observer, Upstream
 from exporter.config import Config, Project
-from exporter.conversation import converse
 from exporter.crew import Crew
-from exporter.decode import Page
 from exporter.errands import Errands
 from exporter.errors import ApiError, CredentialsError, ForbiddenError
 from exporter.fleet import Fleet, Publisher
-from exporter.paging import PageRequest, all_tasks
 from exporter.polling import Due, overload
 from exporter.reader import Reader
-from exporter.records import Task
 from exporter.selection import Shard
 from exporter.state import TaskState
+from exporter.tasklist import read_task_list
 from exporter.tracking import TrackedTask
 
 __all__ = ["Clocks", "Cycle", "Observer", "ProjectPoller", "Upstream"]
@@ -163,28 +160,26 @@ class ProjectPoller:
     async def _read_list(self, cycle: Cycle) -> bool:
         most = self._settings.max_tasks
         try:
-            plain, triggered = [
-                await converse(all_tasks(most), self._list_page(life_cycle=which), self._tasks_rejected)
-                for which in (False, True)
-            ]
+            tasks = await read_task_list(
+                self._upstream.list_tasks, most, self._fleet.listed, self._tasks_rejected
+            )
         except CredentialsError:
             raise
         except ApiError as error:
             self._list_failed(cycle, error)
             return False
-        truncated = plain.truncated or triggered.truncated
-        if truncated:
+        if tasks.truncated:
             reason = f"the project has more than max_tasks ({most}) tasks; the rest is not watched"
             cycle.problems.append(ApiError(reason, label="max_tasks", operation="list_tasks"))
         now, moment = self._clocks.epoch(), self._clocks.monotonic()
         self._fleet.list_read(
-            [*plain.items, *triggered.items],
-            complete=not (truncated or plain.rejected or triggered.rejected),
+            tasks,
+            complete=tasks.complete,
             project_id=self._upstream.project_id,
             now=now,
             moment=moment,
         )
-        self._tell_load(timed=len(plain.items), triggered=len(triggered.items))
+        self._tell_load(timed=len(tasks.timed.items), triggered=len(tasks.triggered.items))
         return True
 
     def _list_failed(self, cycle: Cycle, error: ApiError) -> None:
@@ -246,12 +241,6 @@ class ProjectPoller:
         left = await self._schedules.run(schedules, deadline, note)
         unread = [task for task in self._fleet if task.details_wanted]
         return left + await self._details.run(unread, deadline, note)
-
-    def _list_page(self, *, life_cycle: bool) -> Callable[[PageRequest], Awaitable[Page[Task]]]:
-        def fetch(request: PageRequest) -> Awaitable[Page[Task]]:
-            return self._upstream.list_tasks(request.offset, request.limit, life_cycle=life_cycle)
-
-        return fetch
 
     def _tasks_rejected(self, reasons: Counter[str]) -> None:
         self._observer.rejected({"task": reasons.total()})

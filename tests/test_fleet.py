@@ -224,6 +224,18 @@ def test_the_shards_share_the_tasks_out() -> None:
         assert sorted(shown) == sorted(f"t{number}" for number in range(200))
 
 
+def test_the_fleet_tells_whom_the_list_held() -> None:
+    """Not the configured task that it never held, and not who has left; a list that fails changes nothing."""
+    ships = Ships(tasks=[{"id": "a"}], discovery={})
+    ships.relist("b", "c")
+    assert ships.fleet.listed == {"b", "c"}
+    ships.lose_list(forbidden=False)
+    ships.relist("a", "b")
+    assert ships.fleet.listed == {"a", "b"}
+    ships.relist("b")
+    assert ships.fleet.listed == {"b"}
+
+
 def test_clearing_takes_everything_off_the_board() -> None:
     """As when the project is no longer configured."""
     ships = Ships()

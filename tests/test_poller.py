@@ -257,6 +257,20 @@ def test_a_list_that_fails_on_its_second_page_changes_nothing() -> None:
     assert ("t00" in watch.board.states, "new" in watch.board.states) == (True, False)
 
 
+def test_a_long_list_is_read_once_more_before_a_task_leaves_and_then_no_more() -> None:
+    """The cycle after it costs what it did before, also where a configured task is shown as not found."""
+    tasks = [f"t{number:02}" for number in range(60)]
+    config = configured(tasks=[{"id": "t07"}], discovery={}, polling={"details": False})
+    watch = Watch(*tasks, config=config)
+    watch.cycle()
+    assert calls(watch)["list_tasks", ""] == 3
+    watch.delete("t07")
+    watch.delete("t08")
+    assert calls(watch)["list_tasks", ""] == 3 + 2
+    assert (watch["t07"].found, "t08" in watch.board.states) == (False, False)
+    assert calls(watch)["list_tasks", ""] == 3
+
+
 def test_a_list_longer_than_max_tasks_is_cut_and_said_to_be() -> None:
     """The first tasks are watched; the cycle fails, since the others are not."""
     watch = Watch(*(f"t{number:03}" for number in range(70)), max_tasks=60)
