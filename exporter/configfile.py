@@ -30,7 +30,6 @@ _SAID = {
     "model_type": "a mapping of keys is expected",
     "model_attributes_type": "a mapping of keys is expected",
     "too_short": "at least one entry is needed",
-    "string_too_short": "the text is empty",
     "finite_number": "a finite number is expected",
     "greater_than_equal": "at least {ge:.15g} is expected",
     "less_than_equal": "at most {le:.15g} is expected",

@@ -19,6 +19,8 @@ _UNITS_MS = {
 }
 _LONGEST_MS = 2**63 // 1_000_000
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,12}}){unit})?" for unit in _UNITS_MS))
+DURATION_PATTERN = "^(?:0|(?=.)" + "".join(f"(?:[0-9]{{1,12}}{unit})?" for unit in _UNITS_MS) + ")$"
+"""The same for a JSON schema (ECMA-262), which takes durations of any length."""
 
 
 def parse_duration(text: str) -> float:

@@ -1,6 +1,8 @@
 """One mapping of a configuration file: strict types, siblings for secrets, errors that know their key.
 
-The sections themselves are in `config` and `webconfig`; here is what a value of each type may be.
+The sections themselves are in `config`, `project`, `signin`, `statuses` and `webconfig`; here is what a value
+of each type may be. What a JSON schema can say of a type or a section stands beside it, for the editors'
+schema and the reference (`tools/configschema.py`); `kind` is the type's name there.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -21,16 +23,18 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 
-from exporter.durations import format_duration, parse_duration
+from exporter.durations import DURATION_PATTERN, format_duration, parse_duration
 from exporter.records import TASK_ID
 from exporter.secrets import Secret
 from exporter.timestamps import parse_zone
 from exporter.yamltext import VariableText, parse_variable, shown
 
 _SHORTEST_INTERVAL = 0.1
+_Content = TypeVar("_Content")
 
 
 class KeyedError(ValueError):
@@ -100,18 +104,61 @@ def _path(value: object, info: ValidationInfo) -> object:
     return folder / value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+def _keys(value: object) -> object:
+    return {} if value is None else value
+
+
+_DURATION: Final = {"kind": "duration", "type": "string", "pattern": DURATION_PATTERN}
+_MORE_THAN_ZERO: Final = {**_DURATION, "allOf": [{"pattern": r"[1-9]|\$"}]}
+_FILLED: Final = {"type": "string", "pattern": r"\S"}
+_ZERO: Final = {"type": ["string", "integer"], "minimum": 0, "maximum": 0}
+
+Seconds = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({**_DURATION, **_ZERO})]
 """A duration, in seconds."""
-PositiveSeconds = Annotated[Seconds, AfterValidator(_positive)]
-IntervalSeconds = Annotated[Seconds, AfterValidator(_long_enough)]
-Text = Annotated[str, Field(min_length=1), AfterValidator(_filled)]
-Word = Annotated[str, AfterValidator(_filled), AfterValidator(str.strip)]
-TaskId = Annotated[str, AfterValidator(_task_id)]
-ZoneName = Annotated[str, AfterValidator(_zone)]
+PositiveSeconds = Annotated[
+    float, BeforeValidator(_seconds), AfterValidator(_positive), WithJsonSchema(_MORE_THAN_ZERO)
+]
+IntervalSeconds = Annotated[
+    float, BeforeValidator(_seconds), AfterValidator(_long_enough), WithJsonSchema(_MORE_THAN_ZERO)
+]
+Text = Annotated[str, AfterValidator(_filled), WithJsonSchema(_FILLED)]
+SecretText = Annotated[SecretStr, WithJsonSchema({**_FILLED, "kind": "secret"})]
+Address = Annotated[
+    Text,
+    WithJsonSchema(
+        {"kind": "address", "type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^@?#\s\\]+$"}
+    ),
+]
+Word = Annotated[str, AfterValidator(_filled), AfterValidator(str.strip), WithJsonSchema(_FILLED)]
+TaskId = Annotated[
+    str, AfterValidator(_task_id), WithJsonSchema({"type": "string", "pattern": f"^{TASK_ID.pattern}$"})
+]
+ZoneName = Annotated[str, AfterValidator(_zone), WithJsonSchema({"kind": "time zone", "type": "string"})]
 Regex = Annotated[str, AfterValidator(_regex)]
-FilePath = Annotated[Path, BeforeValidator(_path)]
+FilePath = Annotated[
+    Path,
+    BeforeValidator(_path),
+    WithJsonSchema({"kind": "file name", "type": "string", "minLength": 1}),
+]
 Words = Annotated[tuple[Word, ...], BeforeValidator(as_tuple)]
 Regexes = Annotated[tuple[Regex, ...], BeforeValidator(as_tuple)]
+OrEmpty = Annotated[_Content, BeforeValidator(_keys), Field(json_schema_extra={"nullable": True})]
+"""A section of which the key alone (`polling:`) means that all its keys have their defaults."""
+
+
+def given(key: str) -> dict[str, Any]:
+    """Return the JSON schema of a section in which `key` has a value."""
+    return {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+
+
+def secret_given(key: str) -> dict[str, Any]:
+    """Return the JSON schema of a section that has a secret, or the file with it, and not both."""
+    return {"anyOf": [given(key), given(f"{key}_file")], **secret_once(key)}
+
+
+def secret_once(key: str) -> dict[str, Any]:
+    """Return the JSON schema of a section that has not both, a secret and the file with it."""
+    return {"if": {"type": "object", **given(key)}, "then": {"not": given(f"{key}_file")}}
 
 
 @contextmanager
@@ -175,3 +222,12 @@ class Section(BaseModel):
                 raise KeyedError(key, f"a value is needed (or {key}_file)")
             if value is not None and not value.get_secret_value().strip():
                 raise KeyedError(key, "the value is empty")
+
+
+def check_unique(values: list[str], section: str, key: str) -> None:
+    """Raise KeyedError unless `key` differs in all entries of `section`."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise KeyedError(
+                f"{section}[{index}].{key}", f"{value!r} stands at {section}[{values.index(value)}] too"
+            )
