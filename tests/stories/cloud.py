@@ -31,8 +31,8 @@ class Seen:
     """What upstream was asked in one cycle, and when (epoch seconds)."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
-    listed: bool = False
-    """Both lists were read to their end."""
+    whole: set[bool] = field(default_factory=set)
+    """The lists that were read to their end: the timed tasks' (False), the triggered ones' (True)."""
     records: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     schedules: dict[str, float] = field(default_factory=dict)
     details: set[tuple[str, str]] = field(default_factory=set)
@@ -89,7 +89,8 @@ class Cloud:
         rows = [task_row(task, now, self.options) for task in shown]
         page = decode_tasks(_body("scheduled_tasks", rows, len(tasks)))
         self.seen.tasks.update((task.id, task) for task in page.items)
-        self.seen.listed = life_cycle and offset + len(shown) >= len(tasks)
+        if offset + len(shown) >= len(tasks):
+            self.seen.whole.add(life_cycle)
         return page
 
     async def show_task(self, task_id: str) -> Schedule:

@@ -216,7 +216,7 @@ class Telling:
         seen = self.cloud.seen
         listing_failed = any(operation == "list_tasks" for operation, _ in seen.failed)
         refused = any(isinstance(error, CredentialsError) for error in seen.failed.values())
-        self.list_ok = seen.listed and not listing_failed
+        self.list_ok = len(seen.whole) == 2 and not listing_failed
         if self.list_ok:
             self._observe_list(began)
         elif not self.history.listing:
