@@ -22,6 +22,7 @@ import structlog
 
 from exporter import __version__
 from exporter.errors import ApiError, TransportError
+from exporter.upstream.network import over_network
 from exporter.upstream.secretfiles import signature
 from exporter.urls import check_proxy
 
@@ -137,13 +138,13 @@ def _transport(tls: ssl.SSLContext, connections: int, proxy: str | None = None) 
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_IDLE
     )
     if proxy is None:
-        return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
+        return over_network(httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits))
     try:
         check_proxy(proxy)
     except ValueError as error:
         raise TransportError(f"proxy_url: {error}", label="proxy") from None
     through = httpx.Proxy(proxy, ssl_context=tls if proxy.startswith("https:") else None)
-    return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits, proxy=through)
+    return over_network(httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits, proxy=through))
 
 
 def _pattern(base: str) -> str:
