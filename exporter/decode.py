@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,16 +77,16 @@ def decode_schedule(body: bytes, default: tzinfo = UTC) -> Schedule:
     interval = entry.get("day_interval")
     return Schedule(
         name=_text(entry, "task_name"),
-        task_type=_text(entry, "task_type"),
-        scheduled_type=_text(entry, "scheduled_type"),
-        life_cycle_type=_text(entry, "life_cycle_type"),
-        time_zone=_text(entry, "time_zone"),
-        scheduled_time=_text(entry, "scheduled_time"),
+        task_type=_word(entry, "task_type"),
+        scheduled_type=_word(entry, "scheduled_type"),
+        life_cycle_type=_word(entry, "life_cycle_type"),
+        time_zone=_word(entry, "time_zone"),
+        scheduled_time=_word(entry, "scheduled_time"),
         scheduled_date=_text(entry, "scheduled_date"),
         day_interval=interval if _is_natural(interval) else None,
-        week_list=_text(entry, "week_list"),
-        month_list=_text(entry, "month_list"),
-        date_list=_text(entry, "date_list"),
+        week_list=_word(entry, "week_list"),
+        month_list=_word(entry, "month_list"),
+        date_list=_word(entry, "date_list"),
         expires=_optional_time(entry, "expire_time", default),
     )
 
@@ -129,7 +130,7 @@ def _record(entry: Any, default: tzinfo, rejected: Counter[str]) -> Record:
     return Record(
         id=record_id,
         start=start,
-        status=_text(entry, "status"),
+        status=_word(entry, "status"),
         success_num=_count(entry, "success_num", rejected),
         failed_num=_count(entry, "failed_num", rejected),
         skip_num=_count(entry, "skip_num", rejected),
@@ -141,7 +142,7 @@ def _detail(entry: Any, default: tzinfo) -> RecordDetail:
         id=_identity(entry),
         desktop_id=_text(entry, "desktop_id"),
         desktop_name=_text(entry, "desktop_name"),
-        status=_text(entry, "exec_status"),
+        status=_word(entry, "exec_status"),
         result_code=_code(entry),
         fail_reason=_text(entry, "fail_reason"),
         start=_optional_time(entry, "start_time", default),
@@ -157,11 +158,11 @@ def _task(entry: Any, default: tzinfo) -> Task:
     return Task(
         id=task_id,
         name=_text(entry, "task_name"),
-        task_type=_text(entry, "task_type"),
-        scheduled_type=_text(entry, "scheduled_type"),
-        life_cycle_type=_text(entry, "life_cycle_type"),
-        time_zone=_text(entry, "time_zone"),
-        last_status=_text(entry, "last_status"),
+        task_type=_word(entry, "task_type"),
+        scheduled_type=_word(entry, "scheduled_type"),
+        life_cycle_type=_word(entry, "life_cycle_type"),
+        time_zone=_word(entry, "time_zone"),
+        last_status=_word(entry, "last_status"),
         enabled=enabled if isinstance(enabled, bool) else None,
         next_run=_optional_time(entry, "next_execution_time", default),
         expires=_optional_time(entry, "expire_time", default),
@@ -216,10 +217,15 @@ def _text(entry: dict[str, Any], key: str) -> str:
     return clean(value) if isinstance(value, str) else ""
 
 
+def _word(entry: dict[str, Any], key: str) -> str:
+    """A text of few different values: kept once, however many objects say it."""
+    return sys.intern(_text(entry, key))
+
+
 def _code(entry: dict[str, Any]) -> str:
     """A result code: documented as a text, and as good when it comes as a number."""
     value = entry.get("result_code")
-    return str(value) if _is_natural(value) else _text(entry, "result_code")
+    return str(value) if _is_natural(value) else _word(entry, "result_code")
 
 
 def clean(text: str) -> str:

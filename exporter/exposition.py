@@ -1,9 +1,7 @@
-"""The rendered metrics of all tasks, kept until a task changes; a scrape is a join of what is kept.
+"""The rendered metrics of all tasks, kept until a task changes; a scrape copies what is kept.
 
 The poller says what changed (`put`, `touch`, `remove`: cheap, on the event loop). A build, in a worker thread
-and one at a time, renders the changed tasks, compresses the changed parts and joins the bodies that somebody
-asks for. Tasks live in buckets by a hash of their key, so that a changed task means new compressed parts for
-its bucket only, and a restart gives the same order.
+and one at a time, renders the changed tasks and makes the bodies that somebody asks for (`metricstore`).
 
 A scrape that finds a build under way waits for it briefly and is otherwise given the body before: a full
 refresh of thousands of tasks makes a body at most a build older, never a scrape slow.
@@ -12,19 +10,14 @@ refresh of thousands of tasks makes a body at most a build older, never a scrape
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from itertools import islice
 
 from exporter import gzipping
-from exporter.catalog import LAST_POLL, TASK_METRICS
 from exporter.gzipping import Part
+from exporter.metricstore import Key, MetricStore
 from exporter.negotiation import Format
-from exporter.rendering import END, Chunks, render_header, render_task, replace_value
+from exporter.rendering import END, render_task
 from exporter.state import TaskState
-
-Key = tuple[str, str]
-"""Project and task id."""
 
 PATIENCE = 0.05
 """Seconds that a scrape waits for a build that is under way, when there is an older body to give."""
@@ -32,149 +25,23 @@ COALESCE = 0.25
 """Seconds between a change and the build it causes: changes come in crowds."""
 READ_BY = 300.0
 """Seconds after its last scrape that a body is kept up to date."""
-_TASKS_IN_BUCKET = 48
-_FAMILIES = range(len(TASK_METRICS))
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """Some tasks' lines, and of each family the compressed part where it is current."""
-
-    tasks: dict[Key, Chunks] = field(default_factory=dict)
-    parts: list[Part | None] = field(default_factory=lambda: [None for _ in _FAMILIES])
-
-    def set(self, key: Key, chunks: Chunks) -> bool:
-        """Take a task's lines in; returns whether any of them is new."""
-        before = self.tasks.get(key)
-        self.tasks[key] = chunks
-        if before is None:
-            self._sort()
-        changed = [f for f in _FAMILIES if before is None or before[f] != chunks[f]]
-        for family in changed:
-            self.parts[family] = None
-        return bool(changed)
-
-    def drop(self, key: Key) -> bool:
-        """Forget a task; returns whether it was here."""
-        if self.tasks.pop(key, None) is None:
-            return False
-        self.parts = [None for _ in _FAMILIES]
-        return True
-
-    def lines(self, family: int) -> Iterable[bytes]:
-        """The lines of one family, task by task."""
-        return [chunks[family] for chunks in self.tasks.values()]
-
-    def part(self, family: int) -> Part:
-        """The compressed lines of one family."""
-        part = self.parts[family]
-        if part is None:
-            part = self.parts[family] = gzipping.compress(b"".join(self.lines(family)))
-        return part
-
-    def _sort(self) -> None:
-        self.tasks = dict(sorted(self.tasks.items()))
-
-
-class Pages:
-    """The lines of all tasks. Not thread-safe: one build at a time calls it."""
-
-    def __init__(self) -> None:
-        self._buckets = [_Bucket()]
-        self._tasks = 0
-        self._families: list[Part | None] = [None for _ in _FAMILIES]
-        headers = {
-            form: [render_header(m.name, m.type, m.help, form) for m in TASK_METRICS] for form in Format
-        }
-        self._headers = headers
-        self._header_parts = {form: [gzipping.compress(text) for text in headers[form]] for form in Format}
-
-    def apply(self, changes: dict[Key, TaskState | None], touched: dict[Key, float]) -> bool:
-        """Take changes in (None: the task is gone); returns whether a body is different now."""
-        changed = False
-        for key, state in changes.items():
-            changed |= self._drop(key) if state is None else self._put(key, render_task(state))
-        for key, last_poll in touched.items():
-            changed |= self._touch(key, last_poll)
-        return changed
-
-    def identity(self, form: Format) -> bytes:
-        """The whole body but its end, uncompressed."""
-        pieces: list[bytes] = []
-        for family in _FAMILIES:
-            pieces.append(self._headers[form][family])
-            for bucket in self._buckets:
-                pieces += bucket.lines(family)
-        return b"".join(pieces)
-
-    def compressed(self, form: Format) -> Part:
-        """The whole body but its end, compressed."""
-        headers = self._header_parts[form]
-        return gzipping.join(part for f in _FAMILIES for part in (headers[f], self._family(f)))
-
-    def _family(self, family: int) -> Part:
-        part = self._families[family]
-        if part is None:
-            part = gzipping.join(bucket.part(family) for bucket in self._buckets)
-            self._families[family] = part
-        return part
-
-    def _put(self, key: Key, chunks: Chunks) -> bool:
-        bucket = self._bucket(key)
-        self._tasks += key not in bucket.tasks
-        changed = bucket.set(key, chunks)
-        self._forget(bucket)
-        if self._tasks > len(self._buckets) * _TASKS_IN_BUCKET:
-            self._spread(len(self._buckets) * 2)
-        return changed
-
-    def _touch(self, key: Key, last_poll: float) -> bool:
-        bucket = self._bucket(key)
-        chunks = bucket.tasks.get(key)
-        if chunks is None or not chunks[LAST_POLL]:
-            return False
-        line = replace_value(chunks[LAST_POLL], last_poll)
-        bucket.tasks[key] = (*chunks[:LAST_POLL], line, *chunks[LAST_POLL + 1 :])
-        bucket.parts[LAST_POLL] = self._families[LAST_POLL] = None
-        return True
-
-    def _drop(self, key: Key) -> bool:
-        bucket = self._bucket(key)
-        dropped = bucket.drop(key)
-        self._tasks -= dropped
-        self._forget(bucket)
-        return dropped
-
-    def _forget(self, bucket: _Bucket) -> None:
-        for family in _FAMILIES:
-            if bucket.parts[family] is None:
-                self._families[family] = None
-
-    def _bucket(self, key: Key) -> _Bucket:
-        number = zlib.crc32("\0".join(key).encode())
-        return self._buckets[number % len(self._buckets)]
-
-    def _spread(self, count: int) -> None:
-        """Spread the tasks over more buckets, so that a bucket stays small."""
-        tasks = [item for bucket in self._buckets for item in bucket.tasks.items()]
-        self._buckets = [_Bucket() for _ in range(count)]
-        for key, chunks in sorted(tasks):
-            self._bucket(key).tasks[key] = chunks
-        self._families = [None for _ in _FAMILIES]
-
+_BATCH = 500
+"""So many tasks are rendered before they are taken in: the first build must not hold all lines twice."""
 
 Kind = tuple[Format, bool]
 """A body's format, and whether it is compressed."""
+Body = tuple[bytes, ...] | Part
+"""A body but its end: pieces of text, or compressed."""
 
 
 class Exposition:
     """What the poller changes and a scrape reads; lives on one event loop."""
 
     def __init__(self) -> None:
-        self._pages = Pages()
+        self._store = MetricStore()
         self._changes: dict[Key, TaskState | None] = {}
         self._touched: dict[Key, float] = {}
-        self._kept: dict[Kind, bytes | Part] = {}
+        self._kept: dict[Kind, Body] = {}
         self._asked: dict[Kind, float] = {}
         self._building: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -203,7 +70,7 @@ class Exposition:
         last = own + END[form]
         if isinstance(kept, Part):
             return gzipping.finish(kept, gzipping.compress(last))
-        return kept, last
+        return *kept, last
 
     def close(self) -> None:
         """Start no further build."""
@@ -211,7 +78,7 @@ class Exposition:
             self._timer.cancel()
             self._timer = None
 
-    async def _current(self, form: Format, gzip: bool) -> bytes | Part:  # noqa: FBT001 - half of a key
+    async def _current(self, form: Format, gzip: bool) -> Body:  # noqa: FBT001 - half of a key
         kind = (form, gzip)
         self._asked[kind] = asyncio.get_running_loop().time()
         before = self._kept.get(kind)
@@ -259,9 +126,14 @@ class Exposition:
         touched: dict[Key, float],
         kinds: set[Kind],
         missing: set[Kind],
-    ) -> dict[Kind, bytes | Part]:
-        changed = self._pages.apply(changes, touched)
+    ) -> dict[Kind, Body]:
+        changed = False
+        waiting = iter(changes.items())
+        while batch := list(islice(waiting, _BATCH)):
+            rendered = {key: render_task(state) if state else None for key, state in batch}
+            changed |= self._store.update(rendered)
+        changed |= self._store.touch(touched)
         return {
-            (form, gzip): self._pages.compressed(form) if gzip else self._pages.identity(form)
+            (form, gzip): self._store.compressed(form) if gzip else self._store.identity(form)
             for form, gzip in (kinds if changed else missing)
         }

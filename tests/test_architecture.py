@@ -35,6 +35,7 @@ PURE = (
     "gzipping",
     "history",
     "judgement",
+    "metricstore",
     "negotiation",
     "overview",
     "paging",

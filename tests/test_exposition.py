@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exporter import exposition as module
-from exporter.exposition import Exposition, Pages
+from exporter.exposition import Exposition
 from exporter.negotiation import Format
-from exporter.rendering import END
 from exporter.state import TaskState
-from tests.states import task_state, task_states
+from tests.states import task_state
 from tests.vanilla import vanilla_body
 
 OWN = b"# HELP own Own.\n# TYPE own gauge\nown 1.0\n"
@@ -49,54 +45,6 @@ async def test_bodies_are_those_of_the_client_library(form: Format, compressed: 
     assert lines(text) == lines(vanilla_body(states, form))
     headers = [line for line in text.splitlines() if line.startswith(b"# ")]
     assert len(headers) == len(set(headers))
-
-
-@given(st.lists(task_states(), max_size=4, unique_by=lambda state: (state.project, state.task_id)))
-def test_hostile_names_change_nothing(states: list[TaskState]) -> None:
-    """Whatever names hold, the body is the client library's."""
-    pages = Pages()
-    pages.apply({(state.project, state.task_id): state for state in states}, {})
-    for form in Format:
-        text = pages.identity(form) + END[form]
-        assert sorted(text.split(b"\n")) == sorted(vanilla_body(states, form).split(b"\n"))
-
-
-Change = tuple[str, int, float]
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["put", "touch", "remove"]), st.integers(0, 120), st.floats(1, 2e9)),
-        max_size=60,
-    ),
-    st.integers(1, 5),
-)
-def test_whatever_changes_the_kept_body_is_a_fresh_render(changes: list[Change], batches: int) -> None:
-    """Tasks come, change, are touched and go, in batches: compressed and plain bodies stay the truth."""
-    pages, known = Pages(), dict[str, TaskState]()
-    for start in range(batches):
-        put: dict[tuple[str, str], TaskState | None] = {}
-        touched: dict[tuple[str, str], float] = {}
-        for kind, number, value in changes[start::batches]:
-            key = ("prod", f"t{number}")
-            if kind == "put":
-                state = task_state(task_id=key[1], grace=value, last_poll=1.0)
-                known[key[1]], put[key] = state, state
-                touched.pop(key, None)
-            elif kind == "remove":
-                known.pop(key[1], None)
-                put[key] = None
-                touched.pop(key, None)
-            elif key[1] in known:
-                known[key[1]] = replace(known[key[1]], last_poll=value)
-                touched[key] = value
-        pages.apply(put, touched)
-        fresh = lines(vanilla_body(known.values(), Format.TEXT))
-        assert lines(pages.identity(Format.TEXT)) == fresh
-        part = pages.compressed(Format.TEXT)
-        member = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + part.blocks + b"\x03\x00"
-        member += part.crc.to_bytes(4, "little") + part.length.to_bytes(4, "little")
-        assert lines(gzip.decompress(member)) == fresh
 
 
 async def test_own_metrics_are_fresh_and_last() -> None:
