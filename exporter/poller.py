@@ -18,11 +18,13 @@ from exporter.advice import advise
 from exporter.collaborators import Clocks, Observer, Upstream
 from exporter.config import Config, Project
 from exporter.crew import Crew
+from exporter.decode import Page
 from exporter.errands import Errands
 from exporter.errors import ApiError, CredentialsError, ForbiddenError
 from exporter.fleet import Fleet, Publisher
 from exporter.polling import Due, overload
 from exporter.reader import Reader
+from exporter.records import Task
 from exporter.selection import Shard
 from exporter.state import TaskState
 from exporter.tasklist import read_task_list
@@ -30,8 +32,8 @@ from exporter.tracking import TrackedTask
 
 __all__ = ["Clocks", "Cycle", "Observer", "ProjectPoller", "Upstream"]
 
-_LIST_GRACE = 0.5
-"""Seconds after the first list at which the project counts as attempted: a first sweep may take long."""
+_ANSWER_GRACE = 0.5
+"""Seconds after the first answer at which a project counts as attempted: a first sweep may take long."""
 _SHOWN_PROBLEMS = 3
 
 
@@ -88,7 +90,7 @@ class ProjectPoller:
         self._details = Errands(self._crew, clocks.monotonic, self._reader.details)
         self._crowded = False
         self._load_told = False
-        self._first_list: float | None = None
+        self._first_answer: float | None = None
         self.last_cycle: Cycle | None = None
         self.last_success: float | None = None
 
@@ -102,7 +104,8 @@ class ProjectPoller:
         """Whether the first attempt upstream has ended, however it ended."""
         if self.last_cycle is not None:
             return True
-        return self._first_list is not None and self._clocks.monotonic() - self._first_list >= _LIST_GRACE
+        since = self._first_answer
+        return since is not None and self._clocks.monotonic() - since >= _ANSWER_GRACE
 
     def advance(self) -> None:
         """Let the clock pass, also while a cycle hangs."""
@@ -144,7 +147,6 @@ class ProjectPoller:
     async def _poll(self, cycle: Cycle, started: float) -> None:
         listed = await self._read_list(cycle)
         now, moment = self._clocks.epoch(), self._clocks.monotonic()
-        self._first_list = moment if self._first_list is None else self._first_list
         # However long the list took, half an interval is left for what it showed.
         deadline = max(started + self._settings.interval, moment + self._settings.interval / 2)
         due = self._fleet.due(now=now, moment=moment, listed=listed)
@@ -160,9 +162,7 @@ class ProjectPoller:
     async def _read_list(self, cycle: Cycle) -> bool:
         most = self._settings.max_tasks
         try:
-            tasks = await read_task_list(
-                self._upstream.list_tasks, most, self._fleet.listed, self._tasks_rejected
-            )
+            tasks = await read_task_list(self._list_page, most, self._fleet.listed, self._tasks_rejected)
         except CredentialsError:
             raise
         except ApiError as error:
@@ -181,6 +181,12 @@ class ProjectPoller:
         )
         self._tell_load(timed=len(tasks.timed.items), triggered=len(tasks.triggered.items))
         return True
+
+    async def _list_page(self, offset: int, limit: int, *, life_cycle: bool) -> Page[Task]:
+        page = await self._upstream.list_tasks(offset, limit, life_cycle=life_cycle)
+        if self._first_answer is None:
+            self._first_answer = self._clocks.monotonic()
+        return page
 
     def _list_failed(self, cycle: Cycle, error: ApiError) -> None:
         cycle.list_forbidden = isinstance(error, ForbiddenError)
