@@ -159,8 +159,8 @@ class Project(Section):
     )
     proxy_from_environment: bool = Field(
         default=False,
-        description="Use `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, which otherwise are not looked at. "
-        "Contradicts `proxy_url`.",
+        description="Use `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (also in lower "
+        "case), which otherwise are not looked at. Contradicts `proxy_url`.",
         examples=[True],
     )
     auth: Auth = Field(

@@ -1,100 +1,70 @@
-"""`docs/configuration.md` says what the configuration takes: every key, and nothing else."""
+"""docs/configuration.md and docs/config.schema.json say what the configuration takes, and nothing else."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import pytest
 import yaml
-from pydantic.fields import FieldInfo
 
 from exporter.config import Config
 from exporter.configfile import parse_config
-from exporter.durations import format_duration
+from exporter.errors import ConfigError
 from exporter.section import Section
+from exporter.serving.webconfig import UNSUPPORTED, WebConfig, parse_web_config
+from tools.configreference import flow, kind, sections
+from tools.configschema import config_schema, section_schema
+from tools.documents import CONFIGURATION, ROOT, SCHEMA, configuration_document, schema_document
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
-TEXT = DOCUMENT.read_text()
-_HEADING = re.compile(r"^### (?:`([^`]+)`|Top level)$", re.MULTILINE)
-_ROW = re.compile(r"^\| `([a-z_]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \| `(.+)` \|$")
-_DURATIONS = {"grace", "max_duration", "interval", "refresh", "timeout", "max_age"}
+TEXT = CONFIGURATION.read_text("utf-8")
+MAIN = dict(sections(section_schema(Config, variables=False)))
+WEB = dict(sections(section_schema(WebConfig, variables=False)))
+KEYS = [(path, key) for path, section in MAIN.items() for key in section["properties"]]
+WEB_KEYS = [(path, key) for path, section in WEB.items() for key in section["properties"]]
 
 
-def sections_of(model: type[Section], path: str = "") -> dict[str, type[Section]]:
-    """Every section of the configuration by its path: `projects[].auth`."""
+def models(model: type[Section], path: str = "") -> dict[str, type[Section]]:
+    """Every section by its path (`projects[].auth`), found from the Python types."""
     found = {path: model}
     for name, field in model.model_fields.items():
-        for kind, suffix in _models_in(field.annotation):
-            found |= sections_of(kind, f"{path}.{name}{suffix}".removeprefix("."))
+        for inner in _models_in(field.annotation):
+            suffix = "[]" if "tuple" in str(field.annotation) else ""
+            found |= models(inner, f"{path}.{name}{suffix}".removeprefix("."))
     return found
 
 
-def _models_in(annotation: Any) -> list[tuple[type[Section], str]]:
+def _models_in(annotation: Any) -> list[type[Section]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [(annotation, "")]
-    suffix = "[]" if get_origin(annotation) is tuple else ""
-    return [(kind, suffix) for part in get_args(annotation) for kind, _ in _models_in(part)]
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
 
 
-def tables() -> dict[str, dict[str, tuple[str, str, str]]]:
-    """For each section of the document its rows: key to type, default and example."""
-    found = {}
-    headings = list(_HEADING.finditer(TEXT))
-    for heading, following in zip(headings, [*headings[1:], None], strict=True):
-        part = TEXT[heading.end() : following.start() if following else None]
-        lines = [line for line in part.splitlines() if line.startswith("| `")]
-        rows = [match.groups() for line in lines if (match := _ROW.match(line))]
-        assert len(rows) == len(lines), heading.group()
-        assert len({row[0] for row in rows}) == len(rows)
-        found[heading[1] or ""] = {key: (kind, default, example) for key, kind, default, _, example in rows}
-    return found
+def test_the_documents_are_what_make_docs_writes() -> None:
+    """Both files; whoever changes a type or a description runs `make docs`."""
+    assert configuration_document() == TEXT
+    assert schema_document() == SCHEMA.read_text("utf-8")
 
 
-SECTIONS = sections_of(Config)
-ROWS = [(path, key) for path, rows in tables().items() for key in rows]
+@pytest.mark.parametrize(("model", "described"), [(Config, MAIN), (WebConfig, WEB)])
+def test_every_section_and_key_is_described(model: type[Section], described: dict[str, Any]) -> None:
+    """The schema has the models' sections and keys, in the same order, closed for others."""
+    fields = {path: list(section.model_fields) for path, section in models(model).items()}
+    assert {path: list(section["properties"]) for path, section in described.items()} == fields
+    assert all(section["additionalProperties"] is False for section in described.values())
 
 
-def test_every_section_and_key_is_described_and_nothing_else() -> None:
-    """The document's tables and the models' fields are the same, in the same order."""
-    described = {path: list(rows) for path, rows in tables().items()}
-    assert described == {path: list(model.model_fields) for path, model in SECTIONS.items()}
-
-
-def _default(key: str, field: FieldInfo) -> str:
-    """How the document writes a field's default."""
-    if field.is_required():
-        return "required"
-    match field.default:
-        case None:
-            return "none"
-        case Section():
-            return "see below"
-        case bool() as value:
-            text = str(value).lower()
-        case tuple() as value:
-            text = f"[{', '.join(value)}]"
-        case float() as value:
-            text = format_duration(value) if key in _DURATIONS else f"{value:g}"
-        case value:
-            text = str(value)
-    return f"`{text}`"
-
-
-@pytest.mark.parametrize(("path", "key"), ROWS)
-def test_every_default_is_the_one_in_force(path: str, key: str) -> None:
-    """Literally, as it would be written."""
-    assert tables()[path][key][1] == _default(key, SECTIONS[path].model_fields[key])
-
-
-_SECRETS = {
-    "projects[].auth.token": {"token": "s"},
-    "projects[].auth.password": {"domain_name": "d", "user_name": "u", "password": "s"},
-    "projects[].auth.aksk": {"access_key": "s", "secret_key": "s"},
-    "projects[].auth.metadata": {},
-}
+@pytest.mark.parametrize("found", [MAIN, WEB])
+def test_every_key_says_what_it_means(found: dict[str, Any]) -> None:
+    """A sentence or more; in the document each stands in the table of its section."""
+    for section in found.values():
+        for key, value in section["properties"].items():
+            assert re.fullmatch(r"[A-Z].*\.", value["description"]), key
+            assert f"| `{key}` | {kind(value)} |" in TEXT
 
 
 def _whole(path: str, section: dict[str, Any]) -> dict[str, Any]:
@@ -114,11 +84,11 @@ def _whole(path: str, section: dict[str, Any]) -> dict[str, Any]:
             whole["projects"] = [{**project, **section}]
         case ["projects[]", "auth"]:
             project["auth"] = section
-        case ["projects[]", "auth", kind]:
-            project["auth"] = {kind: {**_SECRETS[path], **section}}
+        case ["projects[]", "auth", method]:
+            project["auth"] = {method: {**_SECRETS[method], **section}}
             for key in section:
                 if key.endswith("_file"):
-                    project["auth"][kind].pop(key.removesuffix("_file"), None)
+                    project["auth"][method].pop(key.removesuffix("_file"), None)
         case ["projects[]", "tasks[]"]:
             project["tasks"] = [{"id": "x", **section}]
         case ["projects[]", "discovery"]:
@@ -130,54 +100,128 @@ def _whole(path: str, section: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-@pytest.mark.parametrize(("path", "key"), ROWS)
+_SECRETS: dict[str, dict[str, str]] = {
+    "token": {"token": "s"},
+    "password": {"domain_name": "d", "user_name": "u", "password": "s"},
+    "aksk": {"access_key": "s", "secret_key": "s"},
+    "metadata": {},
+}
+
+
+@pytest.mark.parametrize(("path", "key"), KEYS)
 def test_every_example_is_taken(path: str, key: str) -> None:
-    """Each as the value of its key in a good file, and it is no repetition of the default."""
-    _, default, example = tables()[path][key]
-    assert f"`{example}`" != default
-    whole = _whole(path, {key: yaml.safe_load(example)})
-    assert parse_config(yaml.safe_dump(whole), {}, Path()).projects
+    """As it stands in the document, in a good file; and it is no repetition of the default."""
+    value = MAIN[path]["properties"][key]
+    for example in value["examples"]:
+        assert example != value.get("default") or example == {}
+        whole = _whole(path, {key: yaml.safe_load(flow(example))})
+        assert parse_config(yaml.safe_dump(whole), {}, Path()).projects
+
+
+@pytest.mark.parametrize(("path", "key"), KEYS)
+def test_every_default_is_the_one_in_force(path: str, key: str) -> None:
+    """To write the documented default changes nothing; where none is documented, the value is none."""
+    value, required = MAIN[path]["properties"][key], MAIN[path].get("required", ())
+    if "default" in value:
+        written = parse_config(yaml.safe_dump(_whole(path, {key: value["default"]})), {}, Path())
+        assert written == parse_config(yaml.safe_dump(_whole(path, {})), {}, Path())
+    else:
+        default = models(Config)[path].model_fields[key].get_default()
+        assert (key in required) or default is None
+
+
+@pytest.mark.parametrize(("path", "key"), WEB_KEYS)
+def test_every_example_of_the_web_configuration_is_taken(path: str, key: str) -> None:
+    """Likewise; `false` is all that http2 takes."""
+    value = WEB[path]["properties"][key]
+    certificates: dict[str, Any] = {"cert_file": "c", "key_file": "k"}
+    if "client" in key:
+        certificates |= {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca"}
+    around = {"": {}, "tls_server_config": certificates, "http_server_config": {}}[path]
+    for example in value["examples"]:
+        assert example != value.get("default") or key == "http2"
+        section = {**around, key: yaml.safe_load(flow(example))}
+        read = parse_web_config(yaml.safe_dump({path: section} if path else section), Path())
+        assert getattr(getattr(read, path) if path else read, key) is not None
+
+
+def test_the_keys_that_are_refused_are_refused() -> None:
+    """Each with the advice that the document gives."""
+    paths = {"TlsServerConfig": "tls_server_config.", "WebConfig": ""}
+    for section, keys in UNSUPPORTED.items():
+        for key, why in keys.items():
+            assert f"| `{paths[section]}{key}` | {why} |\n" in TEXT
+            tree = {"tls_server_config": {key: "x"}} if paths[section] else {key: "x"}
+            with pytest.raises(ConfigError, match=re.escape(why)):
+                parse_web_config(yaml.safe_dump(tree), Path())
 
 
 def test_the_types_are_few_and_right() -> None:
     """A reader learns them once."""
     kinds: defaultdict[str, set[str]] = defaultdict(set)
-    for rows in tables().values():
-        for key, (kind, *_) in rows.items():
-            kinds[kind].add(key)
-    assert kinds["duration"] == _DURATIONS
-    assert kinds["secret"] == {
-        "token",
-        "password",
-        "access_key",
-        "secret_key",
-        "security_token",
-        "proxy_url",
-    }
-    assert kinds["file name"] == {*(f"{key}_file" for key in kinds["secret"]), "ca_file"}
-    assert kinds["true or false"] == {"insecure_http", "proxy_from_environment", "details"}
-    assert kinds["whole number"] == {"concurrency", "history", "max_tasks"}
-    assert kinds["address"] == {"endpoint", "iam_endpoint"}
-    assert set(kinds) <= {
-        "duration",
-        "secret",
-        "file name",
-        "true or false",
-        "whole number",
-        "number",
-        "address",
-        "text",
-        "time zone",
-        "mapping",
-        "list of texts",
-        "list of mappings",
+    for path, key in KEYS:
+        kinds[kind(MAIN[path]["properties"][key])].add(key)
+    secrets = {"token", "password", "access_key", "secret_key", "security_token", "proxy_url"}
+    methods = {"token", "password", "aksk", "metadata"}
+    assert kinds == {
+        "text": {"domain_name", "user_name", "id", "name", "region", "project_id"},
+        "duration": {"grace", "max_duration", "interval", "refresh", "timeout", "max_age"},
+        "secret": secrets,
+        "file name": {*(f"{key}_file" for key in secrets), "ca_file"},
+        "true or false": {"insecure_http", "proxy_from_environment", "details"},
+        "whole number": {"concurrency", "history", "max_tasks"},
+        "number": {"requests_per_second"},
+        "address": {"endpoint", "iam_endpoint"},
+        "time zone": {"time_zone"},
+        "list of texts": {"include", "exclude", "success", "failed", "skipped", "running"},
+        "list of mappings": {"projects", "tasks"},
+        "mapping": {*methods, "auth", "discovery", "polling", "defaults", "statuses"},
     }
 
 
-def test_the_whole_file_in_the_document_is_good() -> None:
+def test_the_files_in_the_document_are_good() -> None:
     """What people copy first."""
-    blocks = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-    assert len(blocks) == 1
-    config = parse_config(blocks[0], {"IAM_PASSWORD": "12345"}, Path())
-    assert config.projects[0].name == "prod"
-    assert config.polling == Config(projects=config.projects).polling
+    config, web = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    read = parse_config(config, {"IAM_PASSWORD": "12345"}, Path())
+    assert read.projects[0].name == "prod"
+    assert read.polling == Config(projects=read.projects).polling
+    assert set(parse_web_config(web, Path()).basic_auth_users) == {"prometheus"}
+
+
+def test_the_mistake_in_the_document_is_said_so() -> None:
+    """Word for word."""
+    (line,) = re.findall(r"^workspace-exporter: config\.yml: (.*)$", TEXT, re.MULTILINE)
+    tree = _whole("projects[]", {"tasks": [{"id": "a"}, {"id": "b", "grace": 90}]})
+    with pytest.raises(ConfigError) as caught:
+        parse_config(yaml.safe_dump(tree), {}, Path())
+    assert str(caught.value) == line
+
+
+def test_the_schema_is_flat_and_takes_variables() -> None:
+    """No reference to follow; each value that is no text may be a variable."""
+    text = json.dumps(config_schema())
+    assert '"$ref"' not in text
+    for section in dict(sections(config_schema())).values():
+        assert all("string" in value["type"] for value in section["properties"].values())
+
+
+def test_the_examples_name_their_schema() -> None:
+    """The first line of the example file, and of the whole file in the document, lead to the schema."""
+    example = ROOT / "examples" / "config.yml"
+    for folder, text in ((example.parent, example.read_text("utf-8")), (ROOT, TEXT)):
+        (path,) = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", text, re.MULTILINE)
+        assert (folder / path).resolve() == SCHEMA
+
+
+def test_every_variable_that_is_read_is_documented() -> None:
+    """The names that the sources read, click's own, and those of proxies, which are read from a mapping."""
+    table = TEXT.partition("## Environment variables")[2]
+    named = set(re.findall(r"`([A-Z_]{4,})`", table))
+    found = set()
+    for path in (ROOT / "exporter").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("environ.get"):
+                assert isinstance(node.args[0], ast.Constant), path
+                found.add(str(node.args[0].value))
+    proxies = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}
+    assert found | proxies | {"_WORKSPACE_EXPORTER_COMPLETE"} == named

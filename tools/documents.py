@@ -1,13 +1,26 @@
-"""Writes docs/metrics.md from the catalogue. `make docs` calls it; a test holds the file equal to it."""
+"""Writes the documents that follow from the code. `make docs` calls it; tests hold the files equal to it.
+
+docs/metrics.md comes from the catalogue, docs/config.schema.json and docs/configuration.md from the
+configuration's types; what people wrote of the latter is in tools/templates/.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from exporter.catalog import EXPORTER_METRICS, TASK_LABELS, TASK_METRICS, ExporterMetric, TaskMetric
+from exporter.cli.main import cli
+from exporter.config import Config
+from exporter.serving.webconfig import UNSUPPORTED, WebConfig
+from tools.configreference import flags, grammar, tables
+from tools.configschema import config_schema, section_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = ROOT / "docs" / "metrics.md"
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+SCHEMA = ROOT / "docs" / "config.schema.json"
+_TEMPLATE = Path(__file__).parent / "templates" / "configuration.md"
 
 _HEAD = """# Metrics
 
@@ -43,9 +56,43 @@ def metrics_document() -> str:
     return _HEAD + _TASKS + _table(TASK_METRICS) + _EXPORTER + _table(EXPORTER_METRICS)
 
 
+def configuration_document() -> str:
+    """Return the text of docs/configuration.md: the template with what the types say."""
+    config = section_schema(Config, variables=False)
+    parts = {
+        "grammar": grammar(config),
+        "keys": tables(config, "Top level"),
+        "web_keys": tables(section_schema(WebConfig, variables=False), "Top level of the web configuration"),
+        "web_refused": _refused(),
+        "run_flags": flags(cli.commands["run"]),
+    }
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        before, after = text.split(f"{{{{ {name} }}}}\n")  # each stands there once
+        text = before + part + after
+    return text
+
+
+def schema_document() -> str:
+    """Return the text of docs/config.schema.json."""
+    return json.dumps(config_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> None:
     """Write the generated documents."""
     METRICS.write_text(metrics_document(), encoding="utf-8")
+    CONFIGURATION.write_text(configuration_document(), encoding="utf-8")
+    SCHEMA.write_text(schema_document(), encoding="utf-8")
+
+
+def _refused() -> str:
+    sections = {"WebConfig": "", "TlsServerConfig": "tls_server_config."}
+    rows = [
+        f"| `{path}{key}` | {why} |"
+        for name, path in sections.items()
+        for key, why in UNSUPPORTED[name].items()
+    ]
+    return "\n".join(["| key | instead |", "|---|---|", *rows]) + "\n"
 
 
 def _table(metrics: tuple[TaskMetric, ...] | tuple[ExporterMetric, ...]) -> str:

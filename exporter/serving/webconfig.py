@@ -21,7 +21,7 @@ MAX_BCRYPT_COST: Final = 18
 """A check costs 2^cost steps: 70 ms at 10, some 20 s at 18, which is the most that the toolkit speaks of."""
 
 _LIBRARY = "the TLS library's own choice is used"
-_UNSUPPORTED: Final = {
+UNSUPPORTED: Final = {
     "TlsServerConfig": {
         "cert": "give cert_file",
         "key": "give key_file",
@@ -34,16 +34,18 @@ _UNSUPPORTED: Final = {
     },
     "WebConfig": {"rate_limit": "set limits in a proxy in front"},
 }
+"""By section, the toolkit's keys that cannot be honoured, and what to do instead."""
 # The last of the 22 characters of the salt carries two bits: the library refuses any other letter there.
 _BCRYPT = re.compile(r"\$2[abxy]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _MIN_BCRYPT_COST = 4
-_HEADERS: Final[dict[str, tuple[str, ...]]] = {
+HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "Content-Security-Policy": (),
     "Strict-Transport-Security": (),
     "X-Content-Type-Options": ("nosniff",),
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-XSS-Protection": (),
 }
+"""The header fields that may be set, with the values that each may have (none: any printable text)."""
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -80,9 +82,9 @@ def _headers(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("a mapping of header names to values is expected")  # noqa: TRY004 - pydantic's way
     for name, text in value.items():
-        allowed = _HEADERS.get(name)
+        allowed = HEADERS.get(name)
         if allowed is None:
-            raise KeyedError(str(name), f"cannot be set; these can: {', '.join(_HEADERS)}")
+            raise KeyedError(str(name), f"cannot be set; these can: {', '.join(HEADERS)}")
         if not isinstance(text, str) or not _FIELD_VALUE.fullmatch(text):
             raise KeyedError(name, "printable ASCII text is expected")
         if text and allowed and text not in allowed:
@@ -96,7 +98,7 @@ class _ToolkitSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unsupported(cls, values: Any) -> Any:
-        for key, why in _UNSUPPORTED.get(cls.__name__, {}).items():
+        for key, why in UNSUPPORTED.get(cls.__name__, {}).items():
             if isinstance(values, dict) and key in values:
                 raise KeyedError(key, f"not supported by this exporter: {why}")
         return values
@@ -105,11 +107,24 @@ class _ToolkitSection(Section):
 class TlsServerConfig(_ToolkitSection):
     """The server's certificate and which clients it lets in; paths are relative to the file."""
 
-    cert_file: FilePath
-    key_file: FilePath
-    client_auth_type: Literal["NoClientCert", "RequireAndVerifyClientCert"] = "NoClientCert"
-    client_ca_file: FilePath | None = None
-    min_version: Literal["TLS12", "TLS13"] = "TLS12"
+    cert_file: FilePath = Field(
+        description="The server's certificate (PEM), followed by those between it and the authority.",
+        examples=["tls.crt"],
+    )
+    key_file: FilePath = Field(description="Its private key (PEM, not encrypted).", examples=["tls.key"])
+    client_auth_type: Literal["NoClientCert", "RequireAndVerifyClientCert"] = Field(
+        default="NoClientCert",
+        description="Whether a client must show a certificate. The health checks must then show one too.",
+        examples=["RequireAndVerifyClientCert"],
+    )
+    client_ca_file: FilePath | None = Field(
+        default=None,
+        description="The authority (PEM) that signs the clients' certificates.",
+        examples=["clients.crt"],
+    )
+    min_version: Literal["TLS12", "TLS13"] = Field(
+        default="TLS12", description="The oldest version of TLS that is spoken.", examples=["TLS13"]
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -124,8 +139,16 @@ class TlsServerConfig(_ToolkitSection):
 class HttpServerConfig(_ToolkitSection):
     """`http2` may only be false: this server speaks HTTP/1.1 alone."""
 
-    http2: bool = False
-    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = Field(default_factory=dict)
+    http2: bool = Field(
+        default=False,
+        description="Only `false` is taken: this server speaks HTTP/1.1 alone.",
+        examples=[False],
+    )
+    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = Field(
+        default_factory=dict,
+        description=f"Header fields to set on every answer: {', '.join(f'`{name}`' for name in HEADERS)}.",
+        examples=[{"X-Frame-Options": "deny"}],
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -139,10 +162,23 @@ class HttpServerConfig(_ToolkitSection):
 class WebConfig(_ToolkitSection):
     """The whole file; an empty one asks for neither TLS nor passwords."""
 
-    tls_server_config: Annotated[TlsServerConfig | None, BeforeValidator(_nothing)] = None
-    http_server_config: Annotated[HttpServerConfig | None, BeforeValidator(_nothing)] = None
-    basic_auth_users: Annotated[dict[str, SecretStr], BeforeValidator(_users)] = Field(default_factory=dict)
-    """User name to bcrypt hash."""
+    tls_server_config: Annotated[TlsServerConfig | None, BeforeValidator(_nothing)] = Field(
+        default=None,
+        description="Serve https instead of http.",
+        examples=[{"cert_file": "tls.crt", "key_file": "tls.key"}],
+    )
+    http_server_config: Annotated[HttpServerConfig | None, BeforeValidator(_nothing)] = Field(
+        default=None,
+        description="The version of HTTP, and header fields.",
+        examples=[{"headers": {"X-Frame-Options": "deny"}}],
+    )
+    basic_auth_users: Annotated[dict[str, SecretStr], BeforeValidator(_users)] = Field(
+        default_factory=dict,
+        description="User names with the bcrypt hashes of their passwords, as `htpasswd -nBC 10 NAME` prints "
+        f"them (cost {_MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}). With one user or more, everything but "
+        "`/-/healthy` and `/-/ready` asks for a password.",
+        examples=[{"prometheus": "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"}],
+    )
 
     @property
     def headers(self) -> dict[str, str]:
