@@ -135,6 +135,20 @@ async def test_what_is_refused(request_: bytes, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "coding",
+    [b"gzip", b"gzip, chunked", b"chunked, gzip", b"chunked, chunked", b"identity", b"", b"xchunked"],
+)
+async def test_an_unknown_transfer_coding(coding: bytes) -> None:
+    """501 (RFC 9112, section 6.1), and the end: what follows may be a body, so it is no request."""
+    async with site(echo) as (port, _), raw(port) as client:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: %b\r\n" % coding
+        answer = await client.ask(head + b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status(answer) == 501
+        assert b"connection: close\r\n" in answer
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
     "request_",
     [
         b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
