@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -23,6 +23,10 @@ from exporter.telemetry import ProjectTelemetry, Telemetry
 from exporter.views import Overview
 
 ClientBuilder = Callable[[Project, Config, ProjectTelemetry], Upstream]
+
+
+async def _nothing() -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -109,20 +113,22 @@ class Daemon:
         waiting = [name for name, running in self._projects.items() if not running.poller.attempted]
         return f"waiting for the first answer of: {', '.join(waiting)}" if waiting else None
 
-    async def reload(self) -> str | None:
+    async def reload(self, also: Callable[[], Awaitable[None]] = _nothing) -> str | None:
         """Take up the configuration file as it is; returns why it cannot be, and then nothing changes.
 
-        Who is cancelled stops waiting; what has begun is not left half done.
+        `also` takes up whatever else belongs to a reload, once the file is known to be good; a ConfigError of
+        it is a reason like another. Who is cancelled stops waiting; what has begun is not left half done.
         """
-        task = asyncio.create_task(self._reload())
+        task = asyncio.create_task(self._reload(also))
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
         return await asyncio.shield(task)
 
-    async def _reload(self) -> str | None:
+    async def _reload(self, also: Callable[[], Awaitable[None]]) -> str | None:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(self._read_config)
+                await also()
                 gone = set(self._projects)
                 endings = self._exchange(config)
             except ConfigError as error:

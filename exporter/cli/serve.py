@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -31,20 +32,24 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. Raises ConfigError where the server cannot start.
 
-    `ready` is told the address once the server listens.
+    `ready` is told the address once the server listens. A reload takes up both configuration files, or none.
     """
+
+    async def reload() -> str | None:
+        return await daemon.reload(server.reload)
+
     log = structlog.get_logger()
-    stop = _on_signals(daemon)
     site = Site(
         metrics=daemon.metrics,
         overview=daemon.overview,
         not_ready=daemon.not_ready,
-        reload=daemon.reload,
+        reload=reload,
         lifecycle=lifecycle,
         telemetry_path=telemetry_path,
     )
     source = WebConfigSource(web_config)
     server = WebServer(create_app(site), listen, source, open_paths=UNGUARDED_PATHS)
+    stop = _on_signals(reload)
     port = await server.start()
     url = f"{server.scheme}://{_host(listen)}:{port}"
     log.info("listening", url=url, version=__version__)
@@ -60,18 +65,18 @@ async def serve(
         await asyncio.wait({ending}, timeout=STOP_SECONDS)
 
 
-def _on_signals(daemon: Daemon) -> asyncio.Event:
+def _on_signals(reload: Callable[[], Coroutine[Any, Any, str | None]]) -> asyncio.Event:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     reloads: set[asyncio.Task[str | None]] = set()
 
-    def reload() -> None:
-        task = loop.create_task(daemon.reload())
+    def begin_reload() -> None:
+        task = loop.create_task(reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    loop.add_signal_handler(signal.SIGHUP, begin_reload)
     return stop
 
 

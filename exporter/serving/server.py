@@ -104,9 +104,15 @@ class WebServer:
                 self._apply(settings)
 
     async def reload(self) -> None:
-        """Read the files now. Raises ConfigError, and keeps the old, where they cannot be used."""
+        """Take the files up as they are now. Raises ConfigError where they cannot be used: the old stays."""
         async with self._reading:
-            self._apply(await asyncio.to_thread(self._source.load))
+            try:
+                settings = await asyncio.to_thread(self._source.changed)
+            except ConfigError as error:
+                self._trouble = str(error)  # who asked tells it; `watch` need not
+                raise
+            if settings is not None:
+                self._apply(settings)
 
     def _apply(self, settings: WebSettings) -> None:
         self._settings = settings

@@ -93,6 +93,15 @@ class WebConfigSource:
         self._seen = digest
         return self.load() if settled and digest != self._applied else None
 
+    def changed(self) -> WebSettings | None:
+        """Look now, for somebody who says that the files are whole; `poll` waits until they settle.
+
+        Returns the new settings, or None where nothing has changed. Raises ConfigError.
+        """
+        if self._path is None or self._digest() == self._applied:
+            return None
+        return self.load()
+
     def _warn_of_exposure(self, key_file: Path) -> None:
         """Say, once for each file, that the private key is not private."""
         with contextlib.suppress(OSError):  # it has just been read; if it has gone since, there is no secret

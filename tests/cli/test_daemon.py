@@ -287,6 +287,34 @@ async def test_a_bad_file_changes_nothing_and_says_why() -> None:
         assert town.pollers() == before
 
 
+async def test_what_else_is_reloaded_comes_along_or_nothing_does() -> None:
+    """It is not touched where the file is bad; where it cannot be used itself, nor is the file."""
+    async with running(Town("north")) as town:
+        asked: list[str] = []
+
+        async def good() -> None:
+            asked.append("good")
+
+        async def bad() -> None:
+            raise ConfigError("no such user", key="basic_auth_users", source="web.yml")
+
+        def broken() -> Config:
+            raise ConfigError("unknown key", key="projcts", source="config.yml")
+
+        before = town.pollers()
+        town.on_file = broken
+        assert await town.daemon.reload(good) == "config.yml: projcts: unknown key"
+        assert asked == []
+        town.on_file = lambda: town.config("south")
+        assert await town.daemon.reload(bad) == "web.yml: basic_auth_users: no such user"
+        assert town.pollers() == before
+        assert "workspace_exporter_config_last_reload_successful 0.0" in await town.scrape()
+        assert town.daemon.overview().reload_error == "web.yml: basic_auth_users: no such user"
+        assert await town.daemon.reload(good) is None
+        assert (asked, list(town.pollers())) == (["good"], ["south"])
+        assert "workspace_exporter_config_last_reload_successful 1.0" in await town.scrape()
+
+
 async def test_reloads_come_one_after_the_other() -> None:
     """The configuration that was read last is the one in force, however many ask at once."""
     async with running(Town("north")) as town:

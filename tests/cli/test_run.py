@@ -326,6 +326,32 @@ def test_a_bad_file_keeps_everything_and_says_why(reloadable: tuple[Exporter, Pa
     assert reason not in exporter.get("/").text
 
 
+def test_a_reload_takes_up_both_files_or_none(tmp_path: Path, cloud: Cloud) -> None:
+    """The web configuration too, at once; a mistake in it keeps the main one out as well, and is said."""
+    for name in ("kept", "new"):
+        cloud.add_task(name, name=name)
+    config, web = _watching(tmp_path / "config.yml", cloud, "kept"), tmp_path / "web.yml"
+    headers = "http_server_config: {headers: {X-Frame-Options: %s}}"
+    web.write_text(headers % "deny", "utf-8")
+    flags = ("--web.enable-lifecycle", "--web.config.file", str(web))
+    with exporting(tmp_path / "log", config, *flags) as exporter:
+        eventually(lambda: _tasks(exporter, "/metrics") == {"kept"}, "the task")
+        _watching(config, cloud, "new")
+        web.write_text(headers % "never", "utf-8")
+        reason = f"{web}: http_server_config.headers.X-Frame-Options: expected is deny or sameorigin"
+        assert _post(exporter) == (500, f"{reason}\n")
+        assert exporter.get("/-/healthy").headers["x-frame-options"] == "deny"
+        assert _tasks(exporter, "/metrics") == {"kept"}
+        assert value(exporter.scrape(), "workspace_exporter_config_last_reload_successful") == 0
+        assert "configuration not reloaded" in exporter.said
+        assert reason in exporter.said
+        web.write_text(headers % "sameorigin", "utf-8")
+        exporter.process.send_signal(signal.SIGHUP)
+        eventually(lambda: _tasks(exporter, "/metrics") == {"new"}, "the new selection")
+        assert exporter.get("/-/healthy").headers["x-frame-options"] == "sameorigin"
+        assert value(exporter.scrape(), "workspace_exporter_config_last_reload_successful") == 1
+
+
 # Robustness
 
 

@@ -317,6 +317,34 @@ async def test_reload(web: Path) -> None:
         assert await get(port, auth=("bob", "secret")) == 200
 
 
+async def test_a_reload_of_the_same_files_ends_no_connection(web: Path) -> None:
+    """Only where something has changed are those who came before it closed after their next answer."""
+    write(web, "http_server_config: {headers: {X-Frame-Options: deny}}")
+    async with running(web) as (server, port), raw(port) as client:
+        for change in (False, True):
+            if change:
+                write(web, "http_server_config: {headers: {X-Frame-Options: sameorigin}}")
+            await server.reload()
+            client.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await client.answer())[0] == 200
+        assert await client.rest() == b""
+
+
+async def test_the_trouble_of_a_reload_is_not_said_again(web: Path) -> None:
+    """Who asked for the reload tells it; whoever follows the files finds the same and is silent."""
+    write(web, USERS)
+    async with running(web) as (server, _):
+        watch = Watch(server)
+        write(web, "nonsense")
+        with capture_logs() as logs:
+            with pytest.raises(ConfigError):
+                await server.reload()
+            await watch.look(4)
+        watch.task.cancel()
+        await asyncio.wait([watch.task])
+    assert logs == []
+
+
 def test_connections_fit_the_file_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """There are never more connections than the process may have files open, less what it needs itself."""
     for soft, expected in ((256, 128), (64, 1), (1 << 20, 1024), (resource.RLIM_INFINITY, 1024)):

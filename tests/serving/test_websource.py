@@ -189,6 +189,24 @@ def test_nothing_changed(web: Path) -> None:
     assert settle(source) is None
 
 
+def test_a_change_that_is_asked_for_is_not_waited_for(web: Path) -> None:
+    """One look is enough; where nothing has changed there is nothing new, and no error is hidden."""
+    source = WebConfigSource(web)
+    source.load()
+    assert source.changed() is None
+    web.write_text(web.read_text().replace("alice", "bob"))
+    settings = source.changed()
+    assert settings is not None
+    assert settings.users == {"bob": HASH.encode()}
+    assert source.changed() is None
+    assert settle(source) is None
+    web.write_text("nonsense")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="must hold a mapping"):
+            source.changed()
+    assert WebConfigSource(None).changed() is None
+
+
 def test_users_are_taken_up(web: Path) -> None:
     """A changed hash is taken up at the second look, once."""
     source = WebConfigSource(web)
