@@ -20,25 +20,28 @@ from tests.endtoend.stack import EXPORTER, eventually, free_port, program
 Figures = dict[str, float]
 _TICKS = 100
 _SCRAPES = 60
+_SCRAPE_EVERY = 1.0
 _IDLE_SECONDS = 30.0
 _STEADY_CYCLES = 3
 _FEW = 2000
 _PATIENCE = 600.0
 
 
-def measure(tasks: int, *, refresh: str = "30m") -> Figures:
+def measure(tasks: int) -> Figures:
     """Return time to ready, first sweep, calls, scrapes, memory, idle CPU and detection delay."""
     figures: Figures = {"tasks": float(tasks)}
     interval = "5s" if tasks <= _FEW else "30s"
     with tempfile.TemporaryDirectory() as name, _simulator(Path(name), tasks) as cloud:
-        config = _config(Path(name), cloud, interval, refresh)
+        config = _config(Path(name), cloud, interval, "30m")
         started = time.perf_counter()
         with _exporter(Path(name), config) as (url, process):
             eventually(lambda: _status(f"{url}/-/ready") == 200, "readiness", _PATIENCE)
             figures["time to ready (s)"] = time.perf_counter() - started
             _first_sweep(url, tasks, figures, started)
             _calls(cloud, url, figures)
-            figures |= {f"scrape, idle, {kind}": v for kind, v in _scrapes(url, process.pid).items()}
+            for encoding in ("gzip", "identity"):
+                idle = _scrapes(url, process.pid, encoding)
+                figures |= {f"scrape, idle, {name}": value for name, value in idle.items()}
             figures["memory (MB)"] = _resident(process.pid)
             cpu, moment = _cpu(process.pid), time.perf_counter()
             time.sleep(_IDLE_SECONDS)
@@ -47,7 +50,24 @@ def measure(tasks: int, *, refresh: str = "30m") -> Figures:
                 (_cpu(process.pid) - cpu) / seconds * 100
             )
             figures["detection delay (s)"] = _detection(cloud, url)
+        figures |= _refreshing(Path(name), cloud, tasks, interval)
     return figures
+
+
+def _refreshing(folder: Path, cloud: str, tasks: int, interval: str) -> Figures:
+    """Scrape once a second while every task is read anew within a minute, and again."""
+    figures: Figures = {}
+    config = _config(folder, cloud, interval, "1m")
+    with _exporter(folder, config) as (url, process):
+        eventually(lambda: _status(f"{url}/-/ready") == 200, "readiness", _PATIENCE)
+        _first_sweep(url, tasks, {}, time.perf_counter())
+        requests, cpu, started = _requests(cloud), _cpu(process.pid), time.perf_counter()
+        scraped = _scrapes(url, process.pid, "gzip", pause=_SCRAPE_EVERY)
+        seconds = time.perf_counter() - started
+        figures["reads a second, during a refresh"] = (_requests(cloud) - requests) / seconds
+        figures["CPU, during a refresh (% of one core)"] = (_cpu(process.pid) - cpu) / seconds * 100
+        figures["memory after a refresh (MB)"] = _resident(process.pid)
+    return figures | {f"scrape, during a refresh, {name}": value for name, value in scraped.items()}
 
 
 def _first_sweep(url: str, tasks: int, figures: Figures, started: float) -> None:
@@ -84,28 +104,27 @@ def _calls(cloud: str, url: str, figures: Figures) -> None:
     figures["requests of a steady cycle"] = min(requests_of_a_cycle() for _ in range(_STEADY_CYCLES))
 
 
-def _scrapes(url: str, pid: int) -> dict[str, float]:
-    figures = {}
-    for kind, headers in (
-        ("gzip", {"Accept-Encoding": "gzip"}),
-        ("identity", {"Accept-Encoding": "identity"}),
-    ):
-        with httpx.Client(trust_env=False, timeout=60) as client:
+def _scrapes(url: str, pid: int, encoding: str, *, pause: float = 0.0) -> Figures:
+    """Return the median and the longest of some scrapes, and the server's CPU for one, in seconds."""
+    with httpx.Client(trust_env=False, timeout=60) as client:
 
-            def scrape(client: httpx.Client = client, headers: dict[str, str] = headers) -> float:
-                started = time.perf_counter()
-                with client.stream("GET", f"{url}/metrics", headers=headers) as answer:
-                    for _ in answer.iter_raw():
-                        pass
-                return time.perf_counter() - started
+        def scrape() -> float:
+            time.sleep(pause)
+            started = time.perf_counter()
+            with client.stream("GET", f"{url}/metrics", headers={"Accept-Encoding": encoding}) as answer:
+                for _ in answer.iter_raw():
+                    pass
+            return time.perf_counter() - started
 
-            scrape()
-            cpu = _cpu(pid)
-            times = sorted(scrape() for _ in range(_SCRAPES))
-            figures[f"{kind}, CPU (s)"] = (_cpu(pid) - cpu) / _SCRAPES
-        figures[f"{kind}, p50 (s)"] = statistics.median(times)
-        figures[f"{kind}, p99 (s)"] = times[-1]
-    return figures
+        scrape()
+        cpu = _cpu(pid)
+        times = sorted(scrape() for _ in range(_SCRAPES))
+        busy = (_cpu(pid) - cpu) / _SCRAPES
+    return {
+        f"{encoding}, CPU (s)": busy,
+        f"{encoding}, p50 (s)": statistics.median(times),
+        f"{encoding}, p99 (s)": times[-1],
+    }
 
 
 def _detection(cloud: str, url: str) -> float:
