@@ -55,10 +55,18 @@ def _parsed(url: str) -> httpx.URL:
     return parsed
 
 
-def _trust(host: str) -> ssl.SSLContext | bool:
-    """The certificate of the own container names a service, not the loopback address it is asked at."""
+def _trust(host: str) -> ssl.SSLContext:
+    """Return whom to believe. Raises ExporterError.
+
+    On loopback nobody: the certificate of the own container names a service, not the address it is asked at.
+    Elsewhere whom OpenSSL's customary variables name, for an authority of one's own; else the built-in ones.
+    """
     if host not in _LOOPBACK:
-        return True
+        try:
+            return httpx.create_ssl_context(trust_env=True)
+        except OSError as error:  # an SSLError too, where the file holds no certificate
+            reason = "no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ExporterError(f"SSL_CERT_FILE: {reason}")
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

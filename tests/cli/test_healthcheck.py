@@ -7,15 +7,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.serving.certificates import server_certificate
+from tests.serving.certificates import authority, server_certificate
 
 
 @contextmanager
-def answering(status: int, body: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+def answering(
+    status: int, body: bytes, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[int]:
     """Answer every GET so, on an ephemeral port."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,7 +32,7 @@ def answering(status: int, body: bytes, tls: ssl.SSLContext | None = None) -> It
         def log_message(self, *_: object) -> None:
             """Stay silent."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, 0), Handler) as server:
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -92,6 +95,25 @@ def test_elsewhere_a_certificate_is_checked(invoke: Invoke) -> None:
     with answering(200, b"ready", context) as port:
         url = f"https://127.1:{port}/-/ready"
         invoke("healthcheck", "--url", url).fails_with_one_line(1, "CERTIFICATE_VERIFY_FAILED")
+
+
+def test_an_authority_of_ones_own_is_named_by_the_customary_variable(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SSL_CERT_FILE, as for any program that uses OpenSSL; one that is none is named in the error."""
+    trusted = tmp_path / "ca.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_certificate("127.0.0.2").configure_cert(context)
+    with answering(200, b"ready", context, host="127.0.0.2") as port:
+        url = f"https://127.0.0.2:{port}/-/ready"
+        invoke("healthcheck", "--url", url).fails_with_one_line(1, "SSL_CERT_FILE: No such file")
+        trusted.write_text("nothing")
+        invoke("healthcheck", "--url", url).fails_with_one_line(
+            1, "SSL_CERT_FILE: no certificate in PEM form"
+        )
+        trusted.write_bytes(authority().cert_pem.bytes())
+        assert invoke("healthcheck", "--url", url).code == 0
 
 
 @pytest.mark.parametrize("url", ["localhost:10068", "ftp://x/", "http://", "http://[::1", "", "x"])
