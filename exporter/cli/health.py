@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 import click
@@ -59,14 +60,19 @@ def _trust(host: str) -> ssl.SSLContext:
     """Return whom to believe. Raises ExporterError.
 
     On loopback nobody: the certificate of the own container names a service, not the address it is asked at.
-    Elsewhere whom OpenSSL's customary variables name, for an authority of one's own; else the built-in ones.
+    Elsewhere whom OpenSSL's customary variable names, for an authority of one's own; else the built-in ones.
     """
     if host not in _LOOPBACK:
+        named = os.environ.get("SSL_CERT_FILE")
         try:
-            return httpx.create_ssl_context(trust_env=True)
+            return (
+                ssl.create_default_context(cafile=named)
+                if named
+                else httpx.create_ssl_context(trust_env=False)
+            )
         except OSError as error:  # an SSLError too, where the file holds no certificate
             reason = "no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
-        raise ExporterError(f"SSL_CERT_FILE: {reason}")
+        raise ExporterError(f"SSL_CERT_FILE: {named}: {reason}")
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

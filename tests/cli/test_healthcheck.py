@@ -107,11 +107,9 @@ def test_an_authority_of_ones_own_is_named_by_the_customary_variable(
     server_certificate("127.0.0.2").configure_cert(context)
     with answering(200, b"ready", context, host="127.0.0.2") as port:
         url = f"https://127.0.0.2:{port}/-/ready"
-        invoke("healthcheck", "--url", url).fails_with_one_line(1, "SSL_CERT_FILE: No such file")
+        invoke("healthcheck", "--url", url).fails_with_one_line(1, f"SSL_CERT_FILE: {trusted}: No such file")
         trusted.write_text("nothing")
-        invoke("healthcheck", "--url", url).fails_with_one_line(
-            1, "SSL_CERT_FILE: no certificate in PEM form"
-        )
+        invoke("healthcheck", "--url", url).fails_with_one_line(1, f"{trusted}: no certificate in PEM form")
         trusted.write_bytes(authority().cert_pem.bytes())
         assert invoke("healthcheck", "--url", url).code == 0
 
