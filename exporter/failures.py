@@ -40,6 +40,8 @@ _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
 _LOCKED_KEY = "ak access failed to reach the limit"
 _ABSENT = "does not exist"
 _OTHER_OBJECTS = ("tenant", "project", "domain", "the user", "the api")
+TELLING_PHRASES = (_LOCKED_KEY, *_OTHER_OBJECTS, _ABSENT)
+"""The words of a message, in lower case, on which the kind of an error depends."""
 _ADVICE = {
     "0101": "the address serves no such API: check region and endpoint",
     "0103": "the address serves no such API: check region and endpoint",

@@ -15,6 +15,7 @@ from tools.documents import METRICS, ROOT, metrics_document
 PURE = (
     "advice",
     "advicewords",
+    "anonymising",
     "backfill",
     "backfilltext",
     "catalog",
@@ -41,6 +42,8 @@ PURE = (
     "paging",
     "polling",
     "project",
+    "pseudonyms",
+    "recorded",
     "records",
     "recurrence",
     "rendering",

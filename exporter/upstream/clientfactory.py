@@ -34,7 +34,7 @@ from exporter.upstream.connections import (
     proxy_user,
     silence_libraries,
 )
-from exporter.upstream.exchange import Exchange, Observer, Timing
+from exporter.upstream.exchange import Exchange, Observer, Tap, Timing
 from exporter.upstream.masking import Mask
 from exporter.upstream.ratelimit import Gate
 from exporter.upstream.secretfiles import SecretReader
@@ -60,10 +60,12 @@ def build_client(
     timing: Timing = SYSTEM_TIMING,
     transport: httpx.AsyncBaseTransport | None = None,
     environment: Mapping[str, str] = os.environ,
+    tap: Tap | None = None,
 ) -> Client:
     """Return the client of a project; nothing is sent and no file is read until it is used.
 
     `transport` replaces the network, for tests; `environment` is read only with `proxy_from_environment`.
+    `tap` is told what came of each request, but for those to the metadata service.
     """
     silence_libraries()
     log = structlog.get_logger().bind(project=project.name)
@@ -84,10 +86,12 @@ def build_client(
         longest_hold=min(max(polling.interval, 1.0), _LONGEST_HOLD),
     )
 
-    def exchange_over(connections: Connections, timeout: float) -> Exchange:
-        return Exchange(connections, gate, mask=mask, observer=observer, timing=timing, timeout=timeout)
+    def exchange_over(connections: Connections, timeout: float, tap: Tap | None = None) -> Exchange:
+        return Exchange(
+            connections, gate, mask=mask, observer=observer, timing=timing, timeout=timeout, tap=tap
+        )
 
-    exchange = exchange_over(network, polling.timeout)
+    exchange = exchange_over(network, polling.timeout, tap)
     metadata = exchange_over(direct, min(polling.timeout, _METADATA_TIMEOUT))
     credentials = _credentials(
         project, exchange, metadata, mask=mask, timing=timing, interval=polling.interval, log=log

@@ -84,6 +84,24 @@ class Reply:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of one request, before it is decoded or masked; header names are in lower case.
+
+    `failure` is the code of an answer that did not come or was not read to its end; its status is then 0.
+    """
+
+    request: Request
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    failure: str = ""
+
+
+Tap = Callable[[Heard, Mask], None]
+"""Is told what came of every request, and the project's secrets."""
+
+
 class Exchange:
     """Sends requests of one project: through its gate, counted by its observer, masked by its mask."""
 
@@ -96,6 +114,7 @@ class Exchange:
         observer: Observer,
         timing: Timing,
         timeout: float,
+        tap: Tap | None = None,
     ) -> None:
         self._connections = connections
         self._gate = gate
@@ -103,6 +122,7 @@ class Exchange:
         self._observer = observer
         self._timing = timing
         self._timeout = timeout
+        self._tap = tap
         self.clock_skew: float | None = None
         """Upstream's clock less ours, in seconds, by the newest answer. Its Date is cut to whole seconds and
         was written at some moment between sending and receiving: half a second is added and the middle of the
@@ -178,6 +198,7 @@ class Exchange:
             wrong = BodyError(str(error), label="body", operation=request.operation)
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
             wrong = transport_error(error, request.operation)
+        self._tell(Heard(request, failure=wrong.label))
         raise wrong  # outside of `except`: the library's exception holds the request and its headers
 
     async def _receive(self, request: Request, headers: Mapping[str, str]) -> Reply:
@@ -189,12 +210,18 @@ class Exchange:
             received = self._timing.clock()
             reply_headers = dict(response.headers)
             self._note_date(reply_headers.get("date", ""), (sent + received) / 2)
-            if response.is_success:
-                return Reply(response.status_code, reply_headers, await _body(response))
-            body = await _error_body(response)
+            good = response.is_success
+            body = await (_body(response) if good else _error_body(response))
+            self._tell(Heard(request, response.status_code, reply_headers, body))
+            if good:
+                return Reply(response.status_code, reply_headers, body)
             raise failure(
                 request.operation, response.status_code, reply_headers, body, received, mask=self._mask
             )
+
+    def _tell(self, heard: Heard) -> None:
+        if self._tap is not None:
+            self._tap(heard, self._mask)
 
     def _note_date(self, date: str, middle: float) -> None:
         upstream = http_date(date)
