@@ -30,6 +30,8 @@ class Probe:
         self._client = client
         self._tell = say
         self._good = True
+        self.selected: list[Selected] = []
+        """The tasks that the configuration selects; none before the project has been asked for them."""
 
     async def run(self) -> bool:
         """Ask everything; returns whether the exporter could poll this project without failing."""
@@ -38,9 +40,9 @@ class Probe:
             return False
         self._say(f"  sign-in: good, project_id {project_id}")
         listed = await self._list()
-        selected = select(self._project, listed, Shard())
-        self._say(f"  selected: {_count(len(selected), 'task')}")
-        task = _worth_asking(list(selected.values()))
+        self.selected = list(select(self._project, listed, Shard()).values())
+        self._say(f"  selected: {_count(len(self.selected), 'task')}")
+        task = _worth_asking(self.selected)
         if task:
             await self._read(task)
         return self._good

@@ -17,7 +17,7 @@ from exporter.telemetry import Telemetry
 from exporter.timestamps import parse_zone
 from exporter.upstream.client import Client
 from exporter.upstream.clientfactory import build_client
-from exporter.upstream.exchange import Observer
+from exporter.upstream.exchange import Observer, Tap
 from exporter.upstream.lookups import LookupLoop
 
 T = TypeVar("T")
@@ -35,9 +35,10 @@ def revision() -> str:
     return os.environ.get("WORKSPACE_EXPORTER_REVISION", "unknown")
 
 
-def client_of(project: Project, config: Config, observer: Observer) -> Client:
-    """Return the client of a project."""
-    return build_client(project, config.polling, zone=parse_zone(config.time_zone), observer=observer)
+def client_of(project: Project, config: Config, observer: Observer, tap: Tap | None = None) -> Client:
+    """Return the client of a project; `tap` is told what came of each request."""
+    zone = parse_zone(config.time_zone)
+    return build_client(project, config.polling, zone=zone, observer=observer, tap=tap)
 
 
 def build_daemon(config: Config, read_config: Callable[[], Config], shard: Shard) -> Daemon:

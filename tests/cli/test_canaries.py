@@ -146,7 +146,11 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 COMMANDS: dict[str, list[tuple[str, ...]]] = {
-    "check-config": [("{config}",), ("{config}", "--probe")],
+    "check-config": [
+        ("{config}",),
+        ("{config}", "--probe"),
+        ("{config}", "--probe", "--record", "{folder}.json"),
+    ],
     "tasks": [("--config.file", "{config}"), ("--config.file", "{config}", "--output", "json")],
     "runs": [("--config.file", "{config}", "--details", "{task}")],
     "explain": [("--config.file", "{config}", "{task}")],
@@ -193,7 +197,9 @@ def test_no_command_says_a_secret(
         assert leaks(f"{outcome.out}{outcome.err}") == []
         assert "Traceback" not in outcome.err
         assert "internal error" not in outcome.err
-    for path in aviary.folder.glob("out-*/*"):
+    written = [*aviary.folder.glob("out-*/*"), *aviary.folder.glob("out-*.json")]
+    assert written or command not in {"backfill", "check-config"}
+    for path in written:
         assert leaks(path.read_text("utf-8")) == []
     assert f"{CANARY}token" in "".join(server.heard)
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.cli.main import cli
+from exporter.telemetry import Telemetry
 from exporter.views import Verdict
 from tests.cli.cloud import Cloud, cloud_in_thread, write_config
 from tests.cli.conftest import Invoke
 from tests.cli.outcome import command
+from tools.replay import replay
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -139,6 +142,21 @@ def test_the_json_of_runs(invoke: Invoke) -> None:
     without = json.loads(invoke(*flags).out)["runs"][0]
     unread = ("duration_seconds", "desktops_read", "desktops_unread", "desktops")
     assert {key for key, value in without.items() if value is None} == set(unread)
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_json_of_a_recording(invoke: Invoke) -> None:
+    """Its fields down to the answers, the answers' own, and that the example can be replayed."""
+    invoke("check-config", "--probe", "--record", "answers.json", "config.yml")
+    real, shown = json.loads(Path("answers.json").read_bytes()), documented("recording")
+    same_shape(real["settings"], shown["settings"])
+    assert list(real) == list(shown)
+    (project,), (shown_project,) = real["projects"], shown["projects"]
+    assert list(project) == list(shown_project)
+    assert list(project["answers"][0]) == list(shown_project["answers"][0])
+    with capture_logs():
+        text = replay(shown, Telemetry("0", "0"))
+    assert 'workspace_exporter_tasks{project="project-1"} 1.0' in text
 
 
 def test_the_verdicts_are_those_there_are() -> None:
