@@ -9,7 +9,7 @@ APT_PACKAGING := buildah debootstrap strace
 SOURCES := exporter tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-packaging lint format bench lock docs sbom sync-chart clean system-packages
+.PHONY: help demo test test-packaging lint format bench lock docs screenshot sbom sync-chart clean system-packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev ## measure; prints a table and writes benchmarks/latest.json
 docs: $(VENV)/.dev ## write the generated documents and the dashboard anew
 	@$(BIN)/python -m tools.documents
 	@$(BIN)/python -m tools.dashboard
+
+screenshot: $(VENV)/.dev system-packages ## take the README's picture anew, of the running demo
+	@$(BIN)/python -m tools.screenshot
 
 sbom: $(VENV)/.packaging ## a bill of materials (CycloneDX) from the lock file
 	@$(BIN)/python -m tools.sbom

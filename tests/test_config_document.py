@@ -19,10 +19,10 @@ from exporter.section import Section
 from exporter.serving.webconfig import UNSUPPORTED, WebConfig, parse_web_config
 from tools.configreference import flow, kind, sections
 from tools.configschema import config_schema, section_schema
-from tools.documents import CONFIGURATION, ROOT, SCHEMA, configuration_document, schema_document
+from tools.documents import CONFIGURATION, MAIN_SCHEMA, ROOT, SCHEMA, configuration_document, schema_document
 
 TEXT = CONFIGURATION.read_text("utf-8")
-MAIN = dict(sections(section_schema(Config, variables=False)))
+MAIN = dict(sections(MAIN_SCHEMA))
 WEB = dict(sections(section_schema(WebConfig, variables=False)))
 KEYS = [(path, key) for path, section in MAIN.items() for key in section["properties"]]
 WEB_KEYS = [(path, key) for path, section in WEB.items() for key in section["properties"]]

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 METRICS = ROOT / "docs" / "metrics.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 SCHEMA = ROOT / "docs" / "config.schema.json"
+MAIN_SCHEMA = section_schema(Config, variables=False)
 _TEMPLATE = Path(__file__).parent / "templates" / "configuration.md"
 
 _HEAD = """# Metrics
@@ -58,10 +59,9 @@ def metrics_document() -> str:
 
 def configuration_document() -> str:
     """Return the text of docs/configuration.md: the template with what the types say."""
-    config = section_schema(Config, variables=False)
     parts = {
-        "grammar": grammar(config),
-        "keys": tables(config, "Top level"),
+        "grammar": grammar(MAIN_SCHEMA),
+        "keys": tables(MAIN_SCHEMA, "Top level"),
         "web_keys": tables(section_schema(WebConfig, variables=False), "Top level of the web configuration"),
         "web_refused": _refused(),
         "run_flags": flags(cli.commands["run"]),

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -128,3 +129,12 @@ def test_a_taken_port_is_an_error_of_its_own_flag(flag: str) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         outcome = command("demo", *PORTS, "--log.level", "error", flag, address)
     outcome.fails_with_one_line(2, flag, address, "in use")
+
+
+def test_what_the_readme_greps_for_is_there(demo: Demo) -> None:
+    """The command behind the pipe, as the README has it, finds tasks whose last run failed."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (pattern,) = re.findall(r"^curl -s \S+/metrics \| grep '(.+)'$", readme, re.MULTILINE)
+    done = subprocess.run(["grep", pattern], input=demo.scrape(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert all('status="failed"' in line and line.endswith(" 1.0") for line in done.stdout.splitlines())

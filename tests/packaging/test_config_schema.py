@@ -31,7 +31,8 @@ SCHEMA = json.loads((ROOT / "docs" / "config.schema.json").read_text("utf-8"))
 BAD = sorted((ROOT / "tests" / "config" / "bad").glob("*.yml"))
 BEYOND = {
     "files": "access_key_file_missing ca_file_missing password_file_missing proxy_file_missing "
-    "secret_key_file_missing security_token_file_missing token_file_empty token_file_folder token_file_missing",
+    "secret_key_file_missing security_token_file_missing "
+    "token_file_empty token_file_folder token_file_missing",
     "the environment": "variable_empty_name variable_open variable_unset variable_unset_inside",
     "other values": "max_age_less_than_refresh name_twice refresh_more_than_max_age status_word_twice "
     "status_word_twice_without_case task_id_twice endpoint_http iam_endpoint_http",

@@ -1,0 +1,1 @@
+"""What the documents say, held to what the code does: every block, name and number in them."""
