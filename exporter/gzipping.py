@@ -25,14 +25,17 @@ _LEVEL = 6
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Compressed text that can stand anywhere in a member: its deflate blocks, CRC-32 and length."""
+    """Compressed text that can stand anywhere in a member: its deflate blocks, CRC-32 and length.
 
-    blocks: bytes
+    The blocks are pieces in order: a joined part is no copy of its parts.
+    """
+
+    blocks: tuple[bytes, ...]
     crc: int
     length: int
 
 
-EMPTY = Part(b"", 0, 0)
+EMPTY = Part((), 0, 0)
 
 
 def compress(text: bytes) -> Part:
@@ -40,25 +43,27 @@ def compress(text: bytes) -> Part:
     if not text:
         return EMPTY
     stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return Part(stream.compress(text) + stream.flush(zlib.Z_FULL_FLUSH), zlib.crc32(text), len(text))
+    blocks = stream.compress(text) + stream.flush(zlib.Z_FULL_FLUSH)
+    return Part((blocks,), zlib.crc32(text), len(text))
 
 
 def join(parts: Iterable[Part]) -> Part:
     """Return the parts as one."""
-    blocks, crc, length = [], 0, 0
+    blocks: list[bytes] = []
+    crc = length = 0
     for part in parts:
         if part.length:
-            blocks.append(part.blocks)
+            blocks += part.blocks
             crc = _append_crc(crc, part.crc, part.length)
             length += part.length
-    return Part(b"".join(blocks), crc, length)
+    return Part(tuple(blocks), crc, length)
 
 
-def finish(kept: Part, last: Part) -> tuple[bytes, bytes, bytes]:
+def finish(kept: Part, last: Part) -> tuple[bytes, ...]:
     """Return a whole gzip member of two parts, as pieces to send one after the other."""
     whole = _append_crc(kept.crc, last.crc, last.length)
     trailer = struct.pack("<LL", whole, (kept.length + last.length) & 0xFFFF_FFFF)
-    return _HEADER, kept.blocks, last.blocks + _LAST_BLOCK + trailer
+    return _HEADER, *kept.blocks, *last.blocks, _LAST_BLOCK + trailer
 
 
 def _append_crc(crc: int, added: int, length: int) -> int:

@@ -44,9 +44,9 @@ def replace_value(line: bytes, value: float) -> bytes:
     return line[: line.rindex(b" ") + 1] + format_value(value).encode() + b"\n"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def format_value(value: float) -> str:
-    """Return a sample's value as Go writes it (`1.6724484e+09`); many samples share a few values."""
+    """Return a sample's value as Go writes it (`1.6724484e+09`); a task's samples share a few values."""
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 

@@ -136,12 +136,17 @@ async def test_a_scrape_is_answered_in_the_negotiated_form(
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_scrape_is_sent_as_it_was_handed_over(world: World) -> None:
-    """The pieces that the site hands over are the very objects that the server gets."""
-    start, *pieces, end = await messages(world.site(), "/metrics")
+async def test_a_scrape_is_sent_in_batches(world: World) -> None:
+    """However many pieces the site hands over, the server gets few, and none of them is large."""
+
+    async def metrics(_form: Format, _gzip: bool) -> list[bytes]:  # noqa: FBT001 - the site's protocol
+        return [b"%04d\n" % number for number in range(30_000)]
+
+    start, *pieces, end = await messages(replace(world.site(), metrics=metrics), "/metrics")
     assert start["type"] == "http.response.start"
-    assert [piece["body"] for piece in pieces] == [b"te", b"xt\n"]
-    assert all(piece["body"] is own for piece, own in zip(pieces, BODIES[Format.TEXT, False], strict=True))
+    assert b"".join(piece["body"] for piece in pieces) == b"".join(await metrics(Format.TEXT, False))
+    assert max(len(piece["body"]) for piece in pieces) < 65 * 1024
+    assert len(pieces) < 5
     assert all(piece["more_body"] for piece in pieces)
     assert not end.get("more_body")
 
