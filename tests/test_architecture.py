@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from exporter.catalog import EXPORTER_METRICS, TASK_METRICS
-from exporter.cli.main import cli
 from tools.documents import METRICS, ROOT, metrics_document
 
 PURE = (
@@ -166,20 +165,6 @@ def test_every_metric_of_the_contract_exists_once() -> None:
         "workspace_exporter_config_last_reload_success_timestamp_seconds": (),
         "workspace_exporter_build_info": ("version", "revision", "python_version"),
     }
-
-
-def test_the_readme_lists_the_commands_there_are() -> None:
-    """A newcomer finds every command in the README, and none that is not there."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = text.partition("## Commands")[2].partition("## ")[0]
-    assert set(re.findall(r"^\| `([a-z-]+)", table, re.MULTILINE)) == set(cli.commands)
-
-
-def test_links_between_documents_lead_somewhere() -> None:
-    """No document points to a file that is not there."""
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-            assert (path.parent / target).exists(), f"{path.name} points to {target}"
 
 
 def test_the_lock_files_name_no_address() -> None:

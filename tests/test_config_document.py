@@ -206,9 +206,9 @@ def test_the_schema_is_flat_and_takes_variables() -> None:
 
 
 def test_the_examples_name_their_schema() -> None:
-    """The first line of the example file, and of the whole file in the document, lead to the schema."""
-    example = ROOT / "examples" / "config.yml"
-    for folder, text in ((example.parent, example.read_text("utf-8")), (ROOT, TEXT)):
+    """The first line of the example files, and of the whole file in the document, lead to the schema."""
+    examples = [ROOT / "examples" / name for name in ("config.yml", "compose/exporter.yml")]
+    for folder, text in (*((path.parent, path.read_text("utf-8")) for path in examples), (ROOT, TEXT)):
         (path,) = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", text, re.MULTILINE)
         assert (folder / path).resolve() == SCHEMA
 

@@ -232,21 +232,6 @@ def test_the_scrape_job_finds_the_pods() -> None:
     assert re.fullmatch(relabelling["regex"], f"{label};{port}")
 
 
-def test_links_lead_somewhere() -> None:
-    """Relative links name files of the repository, and anchors headings of the document."""
-    for file in FILES:
-        text = file.read_text(encoding="utf-8")
-        anchors = {
-            re.sub(r"[^\w -]", "", h).lower().replace(" ", "-")
-            for h in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        }
-        for target in re.findall(r"\]\(([^)]+)\)", text):
-            if target.startswith("#"):
-                assert target[1:] in anchors, target
-            elif "://" not in target:
-                assert (file.parent / target).resolve().exists(), target
-
-
 def test_the_examples_manifests_are_what_the_document_says() -> None:
     """The paths of the document's tables and texts exist."""
     text = INSTALL.read_text(encoding="utf-8")
