@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from exporter.advice import ACTIONS
 from exporter.backfill import LOOK_BACK_SECONDS, replay
 from exporter.backfilltext import LEFT_OUT, day_lines
 from exporter.cli.backfillbar import Advance, bar
 from exporter.cli.backfillblocks import make_blocks
 from exporter.cli.backfillfiles import Folder, Spool, days_of, folder, name_of
-from exporter.cli.backfillread import MAX_RECORDS, Findings, PastReader, Span, Unheard
+from exporter.cli.backfillprojects import complain_of, read_projects, told
+from exporter.cli.backfillread import Span, Unheard
 from exporter.cli.logs import configure_logs
 from exporter.cli.options import CONFIG_FILE
 from exporter.cli.wiring import SYSTEM_CLOCKS, client_of, run_loop
@@ -28,7 +28,6 @@ from exporter.configfile import read_config
 from exporter.durations import parse_duration
 from exporter.errors import ConfigError, ExporterError
 
-_SHOWN = 3
 Stretch = tuple[int, int]
 
 
@@ -113,7 +112,8 @@ def backfill(
     r"""Write the readable history as OpenMetrics with timestamps, a file YYYY-MM-DD.om for each UTC day.
 
     The names and labels are those of the live metrics. Days that are complete already are skipped, so that
-    an interrupted backfill is resumed by the same command. How Prometheus takes the files up, step by step:
+    an interrupted backfill is resumed by the same command. A project that cannot be read is left out, and
+    made up for by the same command when it can be. How Prometheus takes the files up, step by step:
     docs/backfill.md
 
     \b
@@ -133,7 +133,10 @@ def backfill(
 
 
 def fill(held: Folder, config: Config, wishes: Wishes, world: World) -> None:
-    """Fill a folder with what was asked for. Raises ConfigError and ExporterError."""
+    """Fill a folder with what was asked for. Raises ConfigError and ExporterError.
+
+    Days are written without a project that cannot be read, but stay unfinished; the error comes in the end.
+    """
     now = world.epoch()
     since, until = int(now - wishes.since), int(now - wishes.until)
     if since < 0:
@@ -143,55 +146,59 @@ def fill(held: Folder, config: Config, wishes: Wishes, world: World) -> None:
     missing = [day for day in days if not held.holds(*day)]
     if len(missing) < len(days):
         world.say(f"skipped, for complete already: {_named([day for day in days if day not in missing])}")
+    failed: list[str] = []
     if missing:
         with tempfile.TemporaryFile(dir=held.work) as file:
             spool = Spool(file)
-            _read(spool, config, Span(since, until, now, wishes.details), world)
-            _write(held, spool, config, missing, wishes.step)
-        world.say(f"written: {_named(missing)}")
+            failed = _read(spool, config, Span(since, until, now, wishes.details), world)
+            _write_days(held, spool, config, missing, wishes.step, without=failed, world=world)
+    if wishes.promtool:
+        _make_blocks(held, wishes.promtool, days, world)
+    if failed:
+        raise ExporterError(
+            f"{_listed(failed, 'project')} could not be read, so the days are unfinished; "
+            "give the same command again when that is mended"
+        )
+
+
+def _read(spool: Spool, config: Config, span: Span, world: World) -> list[str]:
+    """Read every project into the spool; return the names of those that cannot be. Raises where none can."""
+    findings, failures = run_loop(read_projects(spool, config, span, world.build_client))
+    for failure in failures:
+        complain_of(failure)
+    if len(failures) == len(config.projects):
+        raise ExporterError("nothing was written, since no project could be read")
+    for line in told(findings):
+        world.say(line)
+    return [failure.project for failure in failures]
+
+
+def _write_days(
+    held: Folder,
+    spool: Spool,
+    config: Config,
+    missing: Sequence[Stretch],
+    step: int,
+    *,
+    without: Sequence[str],
+    world: World,
+) -> None:
+    due = [day for day in missing if not held.would_lose(day[0], without)]
+    lacking = f" without {_listed(without, 'project')}" if without else ""
+    if due:
+        _write(held, spool, config, due, step, without=without)
+        world.say(f"written{lacking}: {_named(due)}")
         world.say("left out, for no record tells it:")
         for name, reason in LEFT_OUT.items():
             world.say(f"  {name}: {reason}")
-    if wishes.promtool:
-        with bar("blocks of days", len(days)) as advance:
-            for start, _ in days:
-                make_blocks(held, wishes.promtool, start)
-                advance()
-        world.say(f"blocks are in {held.blocks}")
+    if len(due) < len(missing):
+        kept = [day for day in missing if day not in due]
+        world.say(f"left as it was, for a new file would be{lacking}: {_named(kept)}")
 
 
-def _read(spool: Spool, config: Config, span: Span, world: World) -> None:
-    findings = Findings()
-    run_loop(_read_projects(spool, config, span, findings, world.build_client))
-    if findings.failed:
-        number, shown = len(findings.failed), "; ".join(findings.failed[:_SHOWN])
-        more = " and others" if number > _SHOWN else ""
-        raise ExporterError(
-            f"nothing was written, since {_count(number, 'task')} could not be read: {shown}{more}"
-        )
-    for line in _told(findings):
-        world.say(line)
-
-
-async def _read_projects(
-    spool: Spool,
-    config: Config,
-    span: Span,
-    findings: Findings,
-    build_client: Callable[[Project, Config], Upstream],
+def _write(
+    held: Folder, spool: Spool, config: Config, days: Sequence[Stretch], step: int, *, without: Sequence[str]
 ) -> None:
-    for project in config.projects:
-        client = build_client(project, config)
-        try:
-            reader = PastReader(project, config, client, span, findings)
-            tasks = await reader.selected()
-            with bar(f"tasks of {project.name}", len(tasks)) as advance:
-                await reader.read(tasks, spool.put, advance)
-        finally:
-            await client.aclose()
-
-
-def _write(held: Folder, spool: Spool, config: Config, days: Sequence[Stretch], step: int) -> None:
     counted_from = held.manifest.counted_from
 
     def lines(since: int, until: int, advance: Advance) -> Iterator[Sequence[bytes]]:
@@ -201,27 +208,15 @@ def _write(held: Folder, spool: Spool, config: Config, days: Sequence[Stretch], 
 
     with bar("days of tasks", len(days) * len(spool)) as advance:
         for since, until in days:
-            held.write(since, until, lines(since, until, advance))
+            held.write(since, until, lines(since, until, advance), without=without)
 
 
-def _told(findings: Findings) -> Iterator[str]:
-    """Yield what the reading came upon, a line for each kind."""
-    yield f"read: {_count(findings.tasks, 'task')}, {_count(findings.runs, 'run')} in the time asked for"
-    if findings.never_ran:
-        yield f"without a past, for they have no run: {_count(findings.never_ran, 'task')}"
-    if findings.not_found:
-        yield f"not found upstream: {_listed(findings.not_found)}"
-    if findings.unscheduled:
-        yield f"without expected runs, for want of a schedule: {_count(findings.unscheduled, 'task')}"
-    if findings.details_forbidden:
-        yield f"without the ends of runs: the permission {ACTIONS['list_record_details']} is missing"
-    if findings.unended:
-        yield f"taken as finished at the start, for the end is unknown: {_count(findings.unended, 'run')}"
-    if findings.cut:
-        yield f"not read whole (at most {MAX_RECORDS} records of a task are): {_listed(findings.cut)}"
-    if findings.rejected:
-        reasons = ", ".join(f"{number} ({reason})" for reason, number in sorted(findings.rejected.items()))
-        yield f"malformed parts of records, left out: {reasons}"
+def _make_blocks(held: Folder, promtool: Path, days: Sequence[Stretch], world: World) -> None:
+    with bar("blocks of days", len(days)) as advance:
+        for start, _ in days:
+            make_blocks(held, promtool, start)
+            advance()
+    world.say(f"blocks are in {held.blocks}")
 
 
 def _settings(config: Config, wishes: Wishes) -> str:
@@ -245,9 +240,8 @@ def _named(days: Sequence[Stretch]) -> str:
     return f"{_count(len(days), 'day')}, {first}" + (f" to {last}" if last != first else "")
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(sorted(names)[:_SHOWN])
-    return f"{_count(len(names), 'task')}: {shown}" + (", …" if len(names) > _SHOWN else "")
+def _listed(names: Sequence[str], noun: str) -> str:
+    return f"{noun}{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def _count(number: int, noun: str) -> str:

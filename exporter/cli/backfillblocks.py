@@ -16,10 +16,12 @@ from exporter.errors import ExporterError
 def make_blocks(folder: Folder, promtool: Path, moment: int) -> None:
     """Make blocks of the day in which `moment` lies, unless there are some; they appear when all are whole.
 
+    An unfinished day gets none.
+
     Raises ExporterError with promtool's last words where it fails.
     """
     day = folder.day(moment)
-    if day is None or day.blocks:
+    if day is None or day.blocks or day.without:
         return
     made, file = folder.work / "blocks", folder.file(moment)
     made.mkdir()

@@ -30,7 +30,8 @@ _PASTS = TypeAdapter(TaskPast)
 class Day(BaseModel):
     """What a day's file holds: the stretch [since, until) in epoch seconds, its size in bytes.
 
-    `made` tells how it was made; `blocks` are the names of those that were made of it.
+    `made` tells how it was made; `blocks` are the names of those that were made of it; `without` those of the
+    projects that could not be read: such a day is unfinished.
     """
 
     since: int
@@ -38,6 +39,7 @@ class Day(BaseModel):
     size: int
     made: str
     blocks: list[str] = []
+    without: list[str] = []
 
 
 class Manifest(BaseModel):
@@ -83,23 +85,35 @@ class Folder:
 
     def holds(self, since: int, until: int) -> bool:
         """Whether this stretch of a day is there, complete, and made as it is now to be."""
-        day, path = self.day(since), self.file(since)
-        if day is None or day.made != self._made or not path.is_file() or path.stat().st_size != day.size:
-            return False
-        return day.since <= since and until <= day.until
+        day = self._vouched_for(since)
+        return day is not None and not day.without and day.since <= since and until <= day.until
+
+    def would_lose(self, since: int, without: Sequence[str]) -> bool:
+        """Whether a file of this day without these projects would replace one that holds one of them."""
+        day = self._vouched_for(since)
+        return day is not None and not set(without) <= set(day.without)
 
     def day(self, moment: int) -> Day | None:
         """Return what is known of the day in which a moment lies."""
         return self.manifest.days.get(name_of(moment))
 
+    def _vouched_for(self, moment: int) -> Day | None:
+        """What is known of a day whose file is there, whole, and made as it is now to be."""
+        day, path = self.day(moment), self.file(moment)
+        if day is None or day.made != self._made or not path.is_file() or path.stat().st_size != day.size:
+            return None
+        return day
+
     def file(self, moment: int) -> Path:
         """Return the file of the day in which a moment lies."""
         return self.path / f"{name_of(moment)}.om"
 
-    def write(self, since: int, until: int, tasks: Iterator[Sequence[bytes]]) -> None:
+    def write(
+        self, since: int, until: int, tasks: Iterator[Sequence[bytes]], *, without: Sequence[str] = ()
+    ) -> None:
         """Write a day's file from the lines of each task, family by family; it appears when it is whole.
 
-        Blocks of an earlier file of the day are removed.
+        Blocks of an earlier file of the day are removed. `without` a project the day is unfinished.
         """
         whole = self.work / "day.om"
         with ExitStack() as stack:
@@ -113,7 +127,9 @@ class Folder:
             shutil.rmtree(self.blocks / Path(block).name, ignore_errors=True)
         size = whole.stat().st_size
         whole.replace(self.file(since))
-        self.manifest.days[name_of(since)] = Day(since=since, until=until, size=size, made=self._made)
+        self.manifest.days[name_of(since)] = Day(
+            since=since, until=until, size=size, made=self._made, without=list(without)
+        )
         self.save()
 
     def save(self) -> None:
@@ -170,6 +186,10 @@ class Spool:
         """Keep a task's past."""
         self._places.append((past.project, past.task_id, self._file.seek(0, os.SEEK_END)))
         self._file.write(_PASTS.dump_json(past) + b"\n")
+
+    def drop(self, project: str) -> None:
+        """Give nothing back of this project."""
+        self._places = [place for place in self._places if place[0] != project]
 
     def __iter__(self) -> Iterator[TaskPast]:
         for _, _, place in sorted(self._places):

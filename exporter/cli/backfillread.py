@@ -36,7 +36,10 @@ MAX_RECORDS = MAX_RECORD_PAGES * RECORDS_LIMIT
 
 @dataclass(slots=True)
 class Findings:
-    """What the reading came upon, to be told: numbers of tasks and runs, and what could not be read."""
+    """What the reading came upon, to be told: numbers of tasks and runs, and what could not be read.
+
+    `failed` holds project/id of each task whose read failed, and why.
+    """
 
     tasks: int = 0
     runs: int = 0
@@ -47,7 +50,20 @@ class Findings:
     unscheduled: int = 0
     cut: list[str] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, ApiError]] = field(default_factory=list)
+
+    def add(self, other: Findings) -> None:
+        """Take in what the reading of another project came upon."""
+        self.tasks += other.tasks
+        self.runs += other.runs
+        self.never_ran += other.never_ran
+        self.not_found += other.not_found
+        self.unended += other.unended
+        self.details_forbidden |= other.details_forbidden
+        self.unscheduled += other.unscheduled
+        self.cut += other.cut
+        self.rejected += other.rejected
+        self.failed += other.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +150,7 @@ class PastReader:
             raise group.exceptions[0] from None
 
     def _give_up(self, task: Selected, error: ApiError) -> None:
-        self._findings.failed.append(f"{self._project.name}/{task.task_id}: {error}")
+        self._findings.failed.append((f"{self._project.name}/{task.task_id}", error))
 
     async def _past(self, task: Selected) -> TaskPast | None:
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from exporter.simulator import plan as plans
 from exporter.simulator.planting import PlantedRun
 from tests.cli.cloud import Cloud, write_config
 from tests.cli.conftest import Invoke
+from tests.cli.outcome import Outcome
 
 DAY = 86_400
 
@@ -36,13 +38,14 @@ def _config(cloud: Cloud, tmp_path: Path) -> Path:
     return write_config(tmp_path / "config.yml", cloud.project())
 
 
-@pytest.fixture(autouse=True)
-def _at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, name="now")
+def _at_noon(monkeypatch: pytest.MonkeyPatch) -> float:
     """Let the range end well within a day, whenever the test is run."""
     noon = time.time() // DAY * DAY + DAY / 2
     now = noon if noon <= time.time() else noon - DAY
     clocks = replace(SYSTEM_CLOCKS, epoch=lambda: now)
     monkeypatch.setattr("exporter.cli.backfill.SYSTEM_CLOCKS", clocks)
+    return now
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -59,6 +62,17 @@ def values(text: bytes, name: str) -> dict[str, list[float]]:
             if sample.name == name:
                 found.setdefault(sample.labels["task_id"], []).append(sample.value)
     return found
+
+
+def failed(done: Outcome, *parts: str) -> None:
+    """Assert that it failed, and that stderr holds the parts in order and ends with what became of it."""
+    assert done.code == 1, done
+    rest = done.err
+    for part in parts:
+        assert part in rest, done
+        rest = rest.partition(part)[2]
+    assert "next step: " in done.err
+    assert done.err.endswith("workspace-exporter: nothing was written, since no project could be read\n")
 
 
 def test_each_day_has_its_file_and_the_output_says_what_is_missing(
@@ -201,7 +215,7 @@ def test_nothing_is_written_while_a_task_cannot_be_read(
     """A day without one of its tasks would count as complete."""
     cloud.service.faults.put("400@records/daily")
     done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
-    done.fails_with_one_line(1, "nothing was written, since 1 task", "prod/daily")
+    failed(done, "prod/daily: ")
     assert not files(tmp_path / "o")
 
 
@@ -211,8 +225,7 @@ def test_credentials_that_are_refused_midway_end_it(
     """The other tasks are not asked for in vain."""
     cloud.service.faults.put("401@records,401@details")
     done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
-    assert done.code == 1
-    done.ends_with_one_line("401")
+    failed(done, "project prod: The token is not accepted: ", "code APIGW.0301")
     assert not files(tmp_path / "o")
 
 
@@ -303,13 +316,114 @@ def test_configured_tasks_need_no_list(invoke: Invoke, cloud: Cloud, tmp_path: P
     assert set(values(list(texts.values())[-1], "workspace_task_max_duration_seconds")) == {"daily"}
 
 
+@pytest.fixture(name="two")
+def _two(cloud: Cloud, config: Path) -> Callable[..., Path]:
+    """What writes a configuration of two projects, `bad` and `good`; a wrong secret key goes to `bad`."""
+
+    def write(*, wrong: str = "", discovery: dict[str, Any] | None = None) -> Path:
+        keys = {**cloud.account["aksk"], **({"secret_key": wrong} if wrong else {})}
+        bad = cloud.project(name="bad", auth={"aksk": keys}, discovery=discovery or {})
+        return write_config(config, bad, cloud.project(name="good"), polling={"requests_per_second": 0})
+
+    return write
+
+
+def projects(text: bytes) -> set[str]:
+    """The projects that a day holds."""
+    return set(re.findall(r'project="([a-z]+)"', text.decode()))
+
+
+def test_a_refused_project_leaves_its_days_unfinished_and_they_are_made_up_for(
+    invoke: Invoke, two: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The other one is written; what failed, why and what to do is said; the same command completes it."""
+    flags = ("--since", "60h", "-o", tmp_path / "o")
+    done = invoke("backfill", "--config.file", two(wrong="hunter2"), *flags)
+    assert done.code == 1, done
+    assert "project bad: " in done.err
+    assert "likely cause: " in done.err
+    assert done.err.endswith(
+        "workspace-exporter: project bad could not be read, so the days are unfinished; "
+        "give the same command again when that is mended\n"
+    )
+    assert "read: 1 task, " in done.out
+    assert "written without project bad: 3 days, " in done.out
+    before = files(tmp_path / "o")
+    assert [projects(text) for text in before.values()] == [{"good"}] * 3
+    again = invoke("backfill", "--config.file", two(), *flags)
+    assert (again.code, again.err) == (0, "")
+    assert "skipped" not in again.out
+    after = files(tmp_path / "o")
+    assert [projects(text) for text in after.values()] == [{"bad", "good"}] * 3
+    kept = {
+        name: b"".join(line for line in text.splitlines(keepends=True) if b'project="bad"' not in line)
+        for name, text in after.items()
+    }
+    assert kept == before
+    fresh = invoke("backfill", "--config.file", two(), "--since", "60h", "-o", tmp_path / "fresh")
+    assert (fresh.code, files(tmp_path / "fresh")) == (0, after)
+
+
+def test_a_day_that_holds_a_project_is_not_replaced_by_one_without_it(
+    invoke: Invoke, two: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: float
+) -> None:
+    """The day that grows stays as it was; days that are not there yet are written without the project."""
+    config, flags = two(), ("--since", "60h", "-o", tmp_path / "o")
+    assert invoke("backfill", "--config.file", config, *flags).code == 0
+    before = files(tmp_path / "o")
+    later = replace(SYSTEM_CLOCKS, epoch=lambda: now + 1800)
+    monkeypatch.setattr("exporter.cli.backfill.SYSTEM_CLOCKS", later)
+    first, *_, last = before
+    (tmp_path / "o" / first).unlink()
+    done = invoke("backfill", "--config.file", two(wrong="hunter2"), *flags)
+    assert done.code == 1
+    assert f"written without project bad: 1 day, {first[:-3]}\n" in done.out
+    assert f"left as it was, for a new file would be without project bad: 1 day, {last[:-3]}\n" in done.out, (
+        done
+    )
+    after = files(tmp_path / "o")
+    assert {name: text for name, text in after.items() if name != first} == {
+        name: text for name, text in before.items() if name != first
+    }
+    assert projects(after[first]) == {"good"}
+    assert invoke("backfill", "--config.file", two(), *flags).code == 0
+    assert [projects(text) for text in files(tmp_path / "o").values()] == [{"bad", "good"}] * 3
+
+
+def test_an_unfinished_day_gets_no_blocks(invoke: Invoke, two: Callable[..., Path], tmp_path: Path) -> None:
+    """They would have to be taken back."""
+    tool = tmp_path / "promtool"
+    tool.write_text('#!/bin/sh\nmkdir "$6/$(basename "$5")"\n', "utf-8")
+    tool.chmod(0o755)
+    flags = ("--since", "60h", "-o", tmp_path / "o", "--promtool", tool)
+    assert invoke("backfill", "--config.file", two(wrong="hunter2"), *flags).code == 1
+    assert not list((tmp_path / "o").glob("blocks/*"))
+    assert invoke("backfill", "--config.file", two(), *flags).code == 0
+    assert len(list((tmp_path / "o").glob("blocks/*"))) == 3
+
+
+def test_one_task_that_cannot_be_read_keeps_its_project_out(
+    invoke: Invoke, cloud: Cloud, two: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Tasks of one project stand or fall together; what is the same reason is said once, with the number."""
+    for number in range(5):
+        cloud.add_task(f"odd-{number}")
+    cloud.service.faults.put(",".join(f"400@records/odd-{number}" for number in range(5)))
+    config = two(discovery={"exclude": ["odd"]})
+    done = invoke("backfill", "--config.file", config, "--since", "60h", "--no-details", "-o", tmp_path / "o")
+    assert done.code == 1
+    assert done.err.count("likely cause: ") <= 3
+    assert "project good: 5 tasks could not be read\n" in done.err
+    assert [projects(text) for text in files(tmp_path / "o").values()] == [{"bad"}] * 3
+
+
 def test_a_forbidden_list_ends_a_discovery(
     invoke: Invoke, cloud: Cloud, config: Path, tmp_path: Path
 ) -> None:
     """Nobody can tell which tasks there are."""
     cloud.service.faults.put("403@list")
     done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
-    done.fails_with_one_line(1, "list_tasks")
+    failed(done, "project prod: A permission is missing (workspace:scheduledTasks:list)")
 
 
 def test_more_tasks_than_max_tasks_are_an_error(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
@@ -318,7 +432,7 @@ def test_more_tasks_than_max_tasks_are_an_error(invoke: Invoke, cloud: Cloud, tm
         cloud.add_task(name)
     config = write_config(tmp_path / "c.yml", cloud.project(), polling={"max_tasks": 1})
     done = invoke("backfill", "--config.file", config, "--since", "2d", "-o", tmp_path / "o")
-    done.fails_with_one_line(1, "more than max_tasks (1) tasks")
+    failed(done, "project prod: ", "more than max_tasks (1) tasks")
 
 
 def test_midnights_cut_the_time() -> None:
