@@ -41,14 +41,12 @@ def load(text: str) -> Any:
     if len(text) > _MAX_CHARACTERS:
         raise ConfigError(f"longer than {_MAX_CHARACTERS} characters")
     try:
-        return _construct(yaml.SafeLoader(text))
+        return _construct(_Loader(text))
     except yaml.MarkedYAMLError as error:
         raise ConfigError(f"not YAML: {_place(error)}{_hint(error, text)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"not YAML: a character that YAML does not allow (line {line})") from None
-    except RecursionError:
-        raise ConfigError(f"nested deeper than {_MAX_DEPTH} levels") from None
 
 
 def decode(data: bytes) -> str:
@@ -138,6 +136,21 @@ def _reader(environment: Mapping[str, str], path: str) -> Callable[[re.Match[str
     return read
 
 
+class _Loader(yaml.SafeLoader):
+    """Stops at the depth that is too deep: PyYAML goes on to Python's own limit, slower at each level."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self._depth > _MAX_DEPTH:
+            raise ConfigError(f"nested deeper than {_MAX_DEPTH} levels")
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
 class _Checker:
     """Walks the node graph before anything is constructed: what is refused never takes memory."""
 
@@ -149,7 +162,7 @@ class _Checker:
         self._seen += 1
         if self._seen > _MAX_VALUES:
             raise ConfigError(f"the document expands to more than {_MAX_VALUES} values")
-        if depth > _MAX_DEPTH:
+        if depth > _MAX_DEPTH:  # with aliases: what they stand for was composed where it was named
             raise ConfigError(f"nested deeper than {_MAX_DEPTH} levels, or an alias that contains itself")
         if isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):

@@ -60,20 +60,21 @@ def _users(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("a mapping of user names to bcrypt hashes is expected")  # noqa: TRY004 - pydantic's way
     for name, hashed in value.items():
+        place = yamltext.shown(name)  # who writes `alice:password` as one word has put a secret there
         if not isinstance(name, str):
-            raise KeyedError(str(name), "a user name is text (put it in quotes)")
+            raise KeyedError(place, "a user name is text (put it in quotes)")
         if not name or ":" in name or not name.isprintable():
-            raise KeyedError(ascii(name), "a user name has no colon and no control characters (RFC 7617)")
-        _check_hash(name, hashed)
+            raise KeyedError(place, "a user name has no colon and no control characters (RFC 7617)")
+        _check_hash(place, hashed)
     return {name: SecretStr(hashed) for name, hashed in value.items()}
 
 
-def _check_hash(name: str, hashed: Any) -> None:
+def _check_hash(place: str, hashed: Any) -> None:
     match = _BCRYPT.fullmatch(hashed) if isinstance(hashed, str) else None
     if match is None:
-        raise KeyedError(name, "a bcrypt hash is expected, such as `htpasswd -nBC 10 NAME` prints")
+        raise KeyedError(place, "a bcrypt hash is expected, such as `htpasswd -nBC 10 NAME` prints")
     if not _MIN_BCRYPT_COST <= int(match["cost"]) <= MAX_BCRYPT_COST:
-        raise KeyedError(name, f"the bcrypt cost must be from {_MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}")
+        raise KeyedError(place, f"the bcrypt cost must be from {_MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}")
 
 
 def _headers(value: Any) -> Any:
@@ -84,7 +85,7 @@ def _headers(value: Any) -> Any:
     for name, text in value.items():
         allowed = HEADERS.get(name)
         if allowed is None:
-            raise KeyedError(str(name), f"cannot be set; these can: {', '.join(HEADERS)}")
+            raise KeyedError(yamltext.shown(name), f"cannot be set; these can: {', '.join(HEADERS)}")
         if not isinstance(text, str) or not _FIELD_VALUE.fullmatch(text):
             raise KeyedError(name, "printable ASCII text is expected")
         if text and allowed and text not in allowed:

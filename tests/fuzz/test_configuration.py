@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.config import Config
@@ -132,6 +132,8 @@ def test_any_configuration(text: str) -> None:
 
 @examples(150)
 @given(_mutations(WEB))
+@example(WEB.replace("alice", "https://user:canary@x"))
+@example(WEB.replace("X-Frame-Options", "https://user:canary@x"))
 def test_any_web_configuration(text: str) -> None:
     """Likewise."""
     result = taken_or_refused(lambda: parse_web_config(text, Path("/nonexistent")))
