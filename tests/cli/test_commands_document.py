@@ -18,6 +18,7 @@ from exporter.views import Verdict
 from tests.cli.cloud import Cloud, cloud_in_thread, write_config
 from tests.cli.conftest import Invoke
 from tests.cli.outcome import command
+from tests.documents.pages import blocks
 from tools.replay import replay
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
@@ -174,3 +175,15 @@ def test_the_completion_lines_print_scripts() -> None:
         outcome = command(environment=environment)
         assert outcome.code == 0
         assert "_WORKSPACE_EXPORTER_COMPLETE" in outcome.out
+
+
+README = [words[1:] for block in blocks("README.md") if block.language == "sh" for words in block.commands]
+
+
+@pytest.mark.parametrize("words", [words for words in README if words and words[0] in SHORT], ids=" ".join)
+@pytest.mark.usefixtures("folder")
+def test_the_readme_s_commands_run(words: list[str], invoke: Invoke) -> None:
+    """Those that end by themselves, against the simulated cloud."""
+    outcome = invoke(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "nightly stop" in outcome.out or "is good" in outcome.out

@@ -35,7 +35,7 @@ KINDS = {
     "text",
 }
 PROGRAMS = {
-    *("workspace-exporter", "make", "prometheus", "prometheus-alertmanager", "promtool", "pip-audit"),
+    *("workspace-exporter", "make", "prometheus", "alertmanager", "promtool", "pip-audit"),
     *("python3", "python", "pip", "install", "sed", "mv", "rm", "curl", "grep", "break", "eval", "source"),
     *("systemctl", "docker", "kubectl", "helm"),
 }
@@ -105,8 +105,8 @@ def test_every_flag_of_prometheus_is_known() -> None:
     seen = set()
     for block in of(*SHELLS):
         for words in block.commands:
-            if words[0] in {"prometheus", "prometheus-alertmanager"}:
-                program = require_program(words[0].removeprefix("prometheus-"))
+            if words[0] in {"prometheus", "alertmanager"}:
+                program = require_program(words[0])
                 told = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
                 for flag in re.findall(r"(--[a-z.-]+)", " ".join(words)):
                     assert flag in told.stdout + told.stderr
