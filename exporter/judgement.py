@@ -48,8 +48,10 @@ def troubles(state: TaskState, now: float, interval: float) -> Iterator[Finding]
         yield Verdict.NOT_FOUND, "No task with this id exists upstream."
         return
     if state.history is None:
-        if state.poll_ok is False or state.last_poll is not None:
+        if state.last_poll is not None:
             yield Verdict.STALE, "Its runs could not be read for so long that what was known is withdrawn."
+        elif state.poll_ok is False:
+            yield Verdict.STALE, "Its runs could not be read once since the exporter started."
         return
     yield from _of_last_run(state.history)
     yield from _of_rows(state.history)

@@ -74,7 +74,7 @@ def verdict(task: TaskState, interval: float = 60) -> Verdict:
         (
             replace(BLANK, poll_ok=False),
             Verdict.STALE,
-            ("Its runs could not be read for so long that what was known is withdrawn.",),
+            ("Its runs could not be read once since the exporter started.",),
         ),
         (
             replace(BLANK, last_poll=NOW - 90_000),
