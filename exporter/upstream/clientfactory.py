@@ -18,8 +18,8 @@ from exporter.config import AkskAuth, MetadataAuth, PasswordAuth, Polling, Proje
 from exporter.errors import CredentialsError, TransportError
 from exporter.upstream.auth.aksk import AkskCredentials
 from exporter.upstream.auth.credentials import Credentials
-from exporter.upstream.auth.metadata import MetadataCredentials
-from exporter.upstream.auth.password import PasswordCredentials
+from exporter.upstream.auth.metadata import metadata_credentials
+from exporter.upstream.auth.password import password_credentials
 from exporter.upstream.auth.session import Session
 from exporter.upstream.auth.standing import LOCK_AFTER, Standing
 from exporter.upstream.auth.token import TokenCredentials
@@ -122,13 +122,13 @@ def _credentials(
         case TokenAuth() as auth:
             return TokenCredentials(auth, project, exchange, mask=mask, timing=timing, log=log)
         case PasswordAuth() as auth:
-            return PasswordCredentials(
+            return password_credentials(
                 auth, project, exchange, mask=mask, timing=timing, pause=pause, log=log
             )
         case AkskAuth() as auth:
             return AkskCredentials(auth, mask=mask, timing=timing, log=log)
         case MetadataAuth() as auth:
-            return MetadataCredentials(auth, metadata, mask=mask, timing=timing, pause=pause, log=log)
+            return metadata_credentials(auth, metadata, mask=mask, timing=timing, pause=pause, log=log)
         case None:
             raise ValueError("the configuration names no way to sign in")
 

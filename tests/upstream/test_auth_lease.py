@@ -40,21 +40,23 @@ class Source:
     def lease(self, margin: float = 100.0) -> Lease[TokenCredential]:
         """A lease of it."""
         loop = asyncio.get_running_loop()
-        return Lease(self.fetch, margin=margin, pause=5.0, monotonic=loop.time, log=structlog.get_logger())
+        log = structlog.get_logger()
+        return Lease("password", self.fetch, margin=margin, pause=5.0, monotonic=loop.time, log=log)
 
 
 def test_fetched_once() -> None:
     """Eight who need a token at once cause one fetch, and it is kept."""
 
-    async def main() -> tuple[set[str], int, float | None]:
+    async def main() -> tuple[set[str], int, tuple[str, float] | None]:
         source = Source()
         lease = source.lease()
+        assert lease.expiry is None
         tokens = {token.token for token in await asyncio.gather(*(lease.current() for _ in range(8)))}
         await asyncio.sleep(500)
         tokens.add((await lease.current()).token)
-        return tokens, source.fetched, lease.end
+        return tokens, source.fetched, lease.expiry
 
-    assert run(main()) == ({"token-1"}, 1, EPOCH + 1000)
+    assert run(main()) == ({"token-1"}, 1, ("password", EPOCH + 1000))
 
 
 def test_renewed_ahead_of_its_end() -> None:
@@ -136,23 +138,42 @@ def test_a_refusal_is_asked_about_each_time() -> None:
     assert run(main()) == 3
 
 
-def test_dropped_once() -> None:
-    """Only the token in force can be dropped: who was slow to learn of its refusal drops no new one."""
+def test_renewed_once() -> None:
+    """Who is slow to learn that a token was refused gets the new one that others have fetched meanwhile."""
 
-    async def main() -> list[str]:
+    async def main() -> int:
         source = Source()
         lease = source.lease()
         first = await lease.current()
         assert lease.holds(first)
-        lease.drop(first)
+        assert await asyncio.gather(*(lease.renew(first) for _ in range(8))) == [True] * 8
         assert not lease.holds(first)
-        assert lease.end is None
         second = await lease.current()
-        lease.drop(first)
+        assert await lease.renew(first)
         assert lease.holds(second)
-        return [first.token, second.token, (await lease.current()).token]
+        source.same, source.error = True, None
+        assert await lease.renew(second)
+        third = await lease.current()
+        assert not await lease.renew(third)
+        return source.fetched
 
-    assert run(main()) == ["token-1", "token-2", "token-2"]
+    assert run(main()) == 4
+
+
+def test_a_refused_token_is_gone_also_where_no_other_can_be_had() -> None:
+    """It is not used again, and its end is no longer told."""
+
+    async def main() -> tuple[str, float] | None:
+        source = Source()
+        lease = source.lease()
+        first = await lease.current()
+        source.error = TransportError("unreachable", label="connect")
+        with pytest.raises(TransportError):
+            await lease.renew(first)
+        assert not lease.holds(first)
+        return lease.expiry
+
+    assert run(main()) is None
 
 
 @pytest.mark.parametrize(("lifetime", "fetched"), [(None, 1), (0.0, 2), (-86_400.0, 2), (2.0, 50)])

@@ -29,16 +29,18 @@ class Leased(Generic[C]):
 
 
 class Lease(Generic[C]):
-    """Holds a credential that `fetch` gives.
+    """The `Credentials` of a `kind` (password, metadata) that upstream gives for a time: `fetch` gives one.
 
     It is renewed in the background from `margin` seconds (at most a quarter of its life) before its end, so
-    that neither a slow nor a failed renewal is noticed; past its end, or after `drop`, the next reader waits
-    for a new one, and all who come meanwhile wait for the same. A failed fetch is not repeated for `pause`
-    seconds. Lifetimes count on the monotonic clock from the moment of arrival: a wrong clock does no harm.
+    that neither a slow nor a failed renewal is noticed; past its end, or once it is refused, the next reader
+    waits for a new one, and all who come meanwhile wait for the same. A failed fetch is not repeated for
+    `pause` seconds. Lifetimes count on the monotonic clock from the moment of arrival: a wrong clock does no
+    harm.
     """
 
     def __init__(
         self,
+        kind: str,
         fetch: Callable[[], Awaitable[Leased[C]]],
         *,
         margin: float,
@@ -46,6 +48,7 @@ class Lease(Generic[C]):
         monotonic: Callable[[], float],
         log: Any,
     ) -> None:
+        self._kind = kind
         self._fetch = fetch
         self._margin = margin
         self._pause = pause
@@ -58,8 +61,7 @@ class Lease(Generic[C]):
         self._failure: ApiError | None = None
         self._failed_until = -math.inf
         self._told = ""
-        self.end: float | None = None
-        """When the credential ends, as upstream said: epoch seconds."""
+        self._end: float | None = None
 
     async def current(self) -> C:
         """Return the credential in force, or fetch one. Raises ApiError."""
@@ -74,10 +76,19 @@ class Lease(Generic[C]):
         """Whether `credential` is the one in force."""
         return credential == self._held
 
-    def drop(self, credential: Credential) -> None:
-        """Forget `credential`, if it is still the one in force."""
-        if credential == self._held:
-            self._held, self.end = None, None
+    async def renew(self, refused: Credential) -> bool:
+        """Fetch another one, unless somebody has already. Raises ApiError."""
+        if refused == self._held:
+            self._held, self._end = None, None
+        return await self.current() != refused
+
+    def accepted(self, credential: Credential) -> None:
+        """Nothing to do."""
+
+    @property
+    def expiry(self) -> tuple[str, float] | None:
+        """The kind, and the end of the credential as upstream said it: epoch seconds."""
+        return None if self._end is None else (self._kind, self._end)
 
     async def aclose(self) -> None:
         """End a fetch that is under way."""
@@ -105,7 +116,7 @@ class Lease(Generic[C]):
             self._renew_from = max(self._ends - min(self._margin, lifetime / 4), now + _SHORTEST)
         if leased.credential == self._held:  # nothing newer is to be had yet
             self._renew_from = max(self._renew_from, now + _PAUSE)
-        self._held, self.end = leased.credential, leased.end
+        self._held, self._end = leased.credential, leased.end
 
     def _take_failure(self, error: ApiError) -> None:
         now = self._monotonic()

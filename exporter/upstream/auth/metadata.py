@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from exporter.config import MetadataAuth
 from exporter.decode import decode_object
 from exporter.errors import BodyError, StatusError, UnauthorizedError
-from exporter.upstream.auth.credentials import Credential, KeyCredential
+from exporter.upstream.auth.credentials import KeyCredential
 from exporter.upstream.auth.iam import time_of
 from exporter.upstream.auth.lease import Lease, Leased
 from exporter.upstream.auth.standing import Standing
@@ -30,19 +30,18 @@ _MARGIN = 2400.0
 """Seconds before their end from which on new keys are asked for: as the official SDK does."""
 
 
-class MetadataCredentials:
-    """Keys from the metadata service; `pause` is the seconds between two attempts that got no answer."""
+def metadata_credentials(
+    auth: MetadataAuth, exchange: Exchange, *, mask: Mask, timing: Timing, pause: float, log: Any
+) -> Lease[KeyCredential]:
+    """Return keys of the metadata service; `pause` is the seconds between two attempts without an answer."""
+    service = _Service(auth, exchange, mask=mask, timing=timing)
+    return Lease("metadata", service.fetch, margin=_MARGIN, pause=pause, monotonic=timing.monotonic, log=log)
 
-    def __init__(
-        self,
-        auth: MetadataAuth,
-        exchange: Exchange,
-        *,
-        mask: Mask,
-        timing: Timing,
-        pause: float,
-        log: Any,
-    ) -> None:
+
+class _Service:
+    """Asks the metadata service."""
+
+    def __init__(self, auth: MetadataAuth, exchange: Exchange, *, mask: Mask, timing: Timing) -> None:
         self._base = auth.endpoint.rstrip("/")
         self._exchange = exchange
         self._mask = mask
@@ -50,34 +49,9 @@ class MetadataCredentials:
         self._token = ""
         self._no_tokens_until = -math.inf
         self._standing = Standing(lambda _: _QUIET, clock=timing.clock, monotonic=timing.monotonic)
-        self._lease = Lease(self._fetch, margin=_MARGIN, pause=pause, monotonic=timing.monotonic, log=log)
 
-    async def current(self) -> KeyCredential:
-        """Return the keys in force; fetches them where there are none. Raises ApiError."""
-        return await self._lease.current()
-
-    def holds(self, credential: Credential) -> bool:
-        """Whether they are the keys in force."""
-        return self._lease.holds(credential)
-
-    async def renew(self, refused: Credential) -> bool:
-        """Fetch keys again, unless somebody has already. Raises ApiError."""
-        self._lease.drop(refused)
-        return await self._lease.current() != refused
-
-    def accepted(self, credential: Credential) -> None:
-        """Nothing to do."""
-
-    @property
-    def expiry(self) -> tuple[str, float] | None:
-        """The end of the keys in force."""
-        return None if self._lease.end is None else ("metadata", self._lease.end)
-
-    async def aclose(self) -> None:
-        """End a fetch that is under way."""
-        await self._lease.aclose()
-
-    async def _fetch(self) -> Leased[KeyCredential]:
+    async def fetch(self) -> Leased[KeyCredential]:
+        """Ask for keys. Raises ApiError; CredentialsError where the server has no agency."""
         self._standing.check(_NO_AGENCY)
         if not self._token and self._timing.monotonic() >= self._no_tokens_until:
             await self._renew_token(optional=True)

@@ -11,7 +11,7 @@ from typing import Any
 from exporter.config import PasswordAuth, Project
 from exporter.errors import BodyError, CredentialsError, StatusError
 from exporter.timestamps import format_utc
-from exporter.upstream.auth.credentials import Credential, TokenCredential
+from exporter.upstream.auth.credentials import TokenCredential
 from exporter.upstream.auth.iam import TokenInfo, decode_token, token_request
 from exporter.upstream.auth.lease import Lease, Leased
 from exporter.upstream.auth.standing import Standing
@@ -25,8 +25,23 @@ _QUIET = 900.0
 _MARGIN = 600.0
 
 
-class PasswordCredentials:
-    """Tokens by password; `pause` is the seconds between two attempts that got no answer."""
+def password_credentials(
+    auth: PasswordAuth,
+    project: Project,
+    exchange: Exchange,
+    *,
+    mask: Mask,
+    timing: Timing,
+    pause: float,
+    log: Any,
+) -> Lease[TokenCredential]:
+    """Return tokens by password; `pause` is the seconds between two attempts that got no answer."""
+    user = _User(auth, project, exchange, mask=mask, timing=timing, log=log)
+    return Lease("password", user.fetch, margin=_MARGIN, pause=pause, monotonic=timing.monotonic, log=log)
+
+
+class _User:
+    """Signs in."""
 
     def __init__(
         self,
@@ -36,7 +51,6 @@ class PasswordCredentials:
         *,
         mask: Mask,
         timing: Timing,
-        pause: float,
         log: Any,
     ) -> None:
         self._auth = auth
@@ -49,34 +63,9 @@ class PasswordCredentials:
             "password", auth.password_secret, clock=timing.clock, learn=mask.know, log=log
         )
         self._standing = Standing(lambda _: _QUIET, clock=timing.clock, monotonic=timing.monotonic)
-        self._lease = Lease(self._fetch, margin=_MARGIN, pause=pause, monotonic=timing.monotonic, log=log)
 
-    async def current(self) -> TokenCredential:
-        """Return the token in force; signs in where there is none. Raises ApiError."""
-        return await self._lease.current()
-
-    def holds(self, credential: Credential) -> bool:
-        """Whether it is the token in force."""
-        return self._lease.holds(credential)
-
-    async def renew(self, refused: Credential) -> bool:
-        """Sign in again, unless somebody has already. Raises ApiError."""
-        self._lease.drop(refused)
-        return await self._lease.current() != refused
-
-    def accepted(self, credential: Credential) -> None:
-        """Nothing to do."""
-
-    @property
-    def expiry(self) -> tuple[str, float] | None:
-        """The end of the token in force."""
-        return None if self._lease.end is None else ("password", self._lease.end)
-
-    async def aclose(self) -> None:
-        """End a sign-in that is under way."""
-        await self._lease.aclose()
-
-    async def _fetch(self) -> Leased[TokenCredential]:
+    async def fetch(self) -> Leased[TokenCredential]:
+        """Sign in. Raises ApiError; CredentialsError while the password is refused."""
         password = self._password.read()
         self._standing.check(password)
         try:
