@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import overload
 
 from exporter.advice import advise
 from exporter.config import Project
@@ -50,7 +52,7 @@ def view_task(state: TaskState, now: float, interval: float) -> TaskView:
         enabled=state.enabled,
         found=state.found is not False,
         last_run=view_run(history.last, state.details) if history and history.last else None,
-        runs=tuple(view_run(run, state.details) for run in history.recent) if history else (),
+        runs=_Runs(history.recent, state.details) if history else (),
         running_since=(history.running_since or None) if history else None,
         next_run=state.next_run,
         expected_run=state.expected_run,
@@ -88,6 +90,30 @@ def view_error(error: ApiError) -> ErrorView:
         code=error.answer.code or error.label,
         request_id=error.answer.request_id,
     )
+
+
+class _Runs(Sequence[RunView]):
+    """Runs that are viewed when they are looked at: a page shows fifty tasks of ten thousand."""
+
+    __slots__ = ("_details", "_runs")
+
+    def __init__(self, runs: tuple[Run, ...], details: RunDetails | None) -> None:
+        self._runs = runs
+        self._details = details
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> RunView: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RunView]: ...
+
+    def __getitem__(self, index: int | slice) -> RunView | Sequence[RunView]:
+        if isinstance(index, slice):
+            return _Runs(self._runs[index], self._details)
+        return view_run(self._runs[index], self._details)
 
 
 def _results(details: RunDetails) -> tuple[ResultView, ...]:

@@ -6,6 +6,7 @@ known is None or empty, never 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -127,8 +128,8 @@ class TaskView:
     enabled: bool | None = None
     found: bool = True
     last_run: RunView | None = None
-    runs: tuple[RunView, ...] = ()
-    """The newest ten, oldest first, in progress or finished. Built once for each read, not for each view."""
+    runs: Sequence[RunView] = ()
+    """The newest ten, oldest first, in progress or finished."""
     running_since: float | None = None
     next_run: float | None = None
     expected_run: float | None = None

@@ -20,8 +20,10 @@ from exporter.overview import view_project, view_task
 from exporter.poller import Clocks, ProjectPoller, Upstream
 from exporter.selection import Shard
 from exporter.telemetry import ProjectTelemetry, Telemetry
-from exporter.views import Overview
+from exporter.views import Overview, TaskView
 
+_BATCH = 500
+"""Tasks viewed at a time: a few milliseconds of work, so that a scrape can go between two."""
 ClientBuilder = Callable[[Project, Config, ProjectTelemetry], Upstream]
 
 
@@ -85,11 +87,17 @@ class Daemon:
             running.poller.advance()
         return await self._exposition.body(form, self._telemetry.render(form), gzip=gzip)
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    async def overview(self) -> Overview:
+        """Return what the status page shows, giving way to scrapes meanwhile."""
         now, interval = self._clocks.epoch(), self._config.polling.interval
         pollers = [running.poller for running in self._projects.values()]
-        views = {p.project.name: [view_task(state, now, interval) for state in p.states] for p in pollers}
+        views: dict[str, list[TaskView]] = {}
+        for poller in pollers:
+            views[poller.project.name] = seen = []
+            states = list(poller.states)  # tasks may come and go meanwhile
+            for start in range(0, len(states), _BATCH):
+                seen += [view_task(state, now, interval) for state in states[start : start + _BATCH]]
+                await asyncio.sleep(0)
         return Overview(
             generated_at=now,
             version=__version__,

@@ -52,7 +52,7 @@ class Site:
 
     metrics: Callable[[Format, bool], Awaitable[Sequence[bytes]]]
     """The exposition in a format, compressed with gzip or not: its pieces in order, ready to send."""
-    overview: Callable[[], Overview]
+    overview: Callable[[], Awaitable[Overview]]
     not_ready: Callable[[], str | None]
     """Why the exporter is not ready; None when it is."""
     reload: Callable[[], Awaitable[str | None]]
@@ -190,12 +190,13 @@ class _People:
 
     async def page(self, request: Request) -> Response:
         query = parse_query(request.scope["query_string"])
-        # However many ask at once, one page is made in a turn of the event loop: a scrape waits for one.
+        # However many ask at once, one page is made at a time, and in pieces: a scrape waits for one of them.
         async with self._turn:
-            overview = self._overview()
-            await asyncio.sleep(0)
-            body = self._page.render(overview, query)
-            await asyncio.sleep(0)
+            pieces = []
+            for piece in self._page.render(await self._overview(), query):
+                pieces.append(piece)
+                await asyncio.sleep(0)
+        body = b"".join(pieces)
         headers = {"content-security-policy": PAGE_POLICY, "vary": "Accept-Encoding"}
         if accepts_gzip(_negotiated(request.scope)[1]):
             headers["content-encoding"] = "gzip"
@@ -215,13 +216,13 @@ class _People:
             headers.append((b"content-encoding", b"gzip"))
         async with self._streams, asyncio.timeout(_STREAM_SECONDS):
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            for piece in self._pieces(scope, gzip=gzip) if scope["method"] == "GET" else ():
+            for piece in await self._pieces(scope, gzip=gzip) if scope["method"] == "GET" else ():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await asyncio.sleep(0)
             await send({"type": "http.response.body", "body": b""})
 
-    def _pieces(self, scope: Scope, *, gzip: bool) -> Iterator[bytes]:
-        overview = self._overview()
+    async def _pieces(self, scope: Scope, *, gzip: bool) -> Iterator[bytes]:
+        overview = await self._overview()
         tasks = select(overview.tasks, parse_query(scope["query_string"])).tasks
         pieces = encode(overview, tasks)
         return _compressed(pieces) if gzip else pieces

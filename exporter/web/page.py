@@ -12,7 +12,7 @@ from exporter.web import pagetext
 from exporter.web.pagequery import TROUBLE, select
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from exporter.views import Overview
     from exporter.web.assets import Asset
@@ -52,6 +52,8 @@ RUN_LOOKS: dict[str, Look] = {
 }
 STRIP = 10
 """Cells of a task's strip of runs."""
+_PIECE = 500
+"""Parts of the template in one piece: a few milliseconds of work, so that a scrape can go between two."""
 
 
 class StatusPage:
@@ -82,10 +84,10 @@ class StatusPage:
         )
         self._template = environment.get_template("page.html")
 
-    def render(self, overview: Overview, query: Query) -> bytes:
-        """Return the page as UTF-8; a lone surrogate in upstream's text becomes a question mark."""
+    def render(self, overview: Overview, query: Query) -> Iterator[bytes]:
+        """Yield the page as UTF-8 piece by piece; a lone surrogate in upstream's text is a question mark."""
         selection = select(overview.tasks, query)
-        html = self._template.render(
+        html = self._template.stream(
             overview=overview,
             query=query,
             selection=selection,
@@ -94,7 +96,8 @@ class StatusPage:
             clock=partial(pagetext.clock, now=overview.generated_at),
             relative=partial(pagetext.relative, now=overview.generated_at),
         )
-        return html.encode("utf-8", "replace")
+        html.enable_buffering(_PIECE)
+        yield from (piece.encode("utf-8", "replace") for piece in html)
 
 
 def _window(selection: Selection) -> list[int | None]:

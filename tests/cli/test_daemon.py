@@ -172,7 +172,7 @@ async def test_a_scrape_has_tasks_and_exporter_in_both_formats() -> None:
 async def test_the_page_is_given_projects_tasks_and_version() -> None:
     """What people see is what was read."""
     async with running(Town("north", "south", shard=Shard(0, 1))) as town:
-        overview = town.daemon.overview()
+        overview = await town.daemon.overview()
     assert [project.name for project in overview.projects] == ["north", "south"]
     assert [project.poll_ok for project in overview.projects] == [True, True]
     assert sorted(task.id for task in overview.tasks) == ["north", "south"]
@@ -184,7 +184,7 @@ async def test_the_page_is_given_projects_tasks_and_version() -> None:
 async def test_the_page_names_the_shard() -> None:
     """Where there is more than one."""
     async with running(Town("north", shard=Shard(1, 2))) as town:
-        assert town.daemon.overview().shard == "1/2"
+        assert (await town.daemon.overview()).shard == "1/2"
 
 
 async def test_the_clock_passes_for_a_scrape_while_a_cycle_hangs() -> None:
@@ -277,13 +277,13 @@ async def test_a_bad_file_changes_nothing_and_says_why() -> None:
         assert "workspace_exporter_config_last_reload_successful 0.0" in scrape
         loaded = "workspace_exporter_config_last_reload_success_timestamp_seconds "
         assert float(scrape.partition(f"\n{loaded}")[2].partition("\n")[0]) == NOW
-        assert town.daemon.overview().reload_error == "config.yml: projcts: unknown key"
+        assert (await town.daemon.overview()).reload_error == "config.yml: projcts: unknown key"
         assert town.pollers() == before
         assert await town.reload("north") is None
         scrape = await town.scrape()
         assert "workspace_exporter_config_last_reload_successful 1.0" in scrape
         assert float(scrape.partition(f"\n{loaded}")[2].partition("\n")[0]) == NOW + 5
-        assert town.daemon.overview().reload_error == ""
+        assert (await town.daemon.overview()).reload_error == ""
         assert town.pollers() == before
 
 
@@ -309,7 +309,7 @@ async def test_what_else_is_reloaded_comes_along_or_nothing_does() -> None:
         assert await town.daemon.reload(bad) == "web.yml: basic_auth_users: no such user"
         assert town.pollers() == before
         assert "workspace_exporter_config_last_reload_successful 0.0" in await town.scrape()
-        assert town.daemon.overview().reload_error == "web.yml: basic_auth_users: no such user"
+        assert (await town.daemon.overview()).reload_error == "web.yml: basic_auth_users: no such user"
         assert await town.daemon.reload(good) is None
         assert (asked, list(town.pollers())) == (["good"], ["south"])
         assert "workspace_exporter_config_last_reload_successful 1.0" in await town.scrape()

@@ -87,7 +87,7 @@ async def each_value(that: Stage, twister: Twister, shaped: Shaped) -> None:
         assert scrape.value("workspace_exporter_tasks") == 2
         events = [line["event"] for line in that.heard()]
         assert set(events) <= {"a cycle failed"}, (shaped.value, events)
-        that.daemon.overview()
+        await that.daemon.overview()
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ async def check_readable(that: Stage) -> None:
     for form, read in READERS.items():
         text = b"".join(await that.daemon.metrics(form, False)).decode()
         assert len(list(read(text))) > 10
-    that.daemon.overview()
+    await that.daemon.overview()
 
 
 @examples(20)

@@ -37,7 +37,7 @@ class Stage:
     shown: Overview = sample.OVERVIEW
     gone: bool = False
 
-    def overview(self) -> Overview:
+    async def overview(self) -> Overview:
         """Return what is shown, or be gone."""
         if self.gone:
             raise ConnectionResetError

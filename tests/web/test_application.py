@@ -54,7 +54,7 @@ class World:
         self.asked.append((form, gzip_))
         return BODIES[form, gzip_]
 
-    def overview(self) -> Overview:
+    async def overview(self) -> Overview:
         """Return the overview that is set."""
         if self.fault:
             raise self.fault

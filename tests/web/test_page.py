@@ -20,7 +20,7 @@ PAGE = StatusPage(load_assets(), "/metrics")
 
 def html(overview: Overview, query: str = "") -> str:
     """Return the page as text."""
-    return PAGE.render(overview, parse_query(query.encode())).decode()
+    return b"".join(PAGE.render(overview, parse_query(query.encode()))).decode()
 
 
 def said(overview: Overview, query: str = "") -> str:
@@ -199,7 +199,8 @@ def test_every_verdict_and_status_has_a_look_of_its_own() -> None:
 
 def test_metrics_are_linked_where_they_are() -> None:
     """Relative to the page, so that a proxy may serve all of it under a prefix."""
-    page = StatusPage(load_assets(), "/prom/metrics").render(sample.OVERVIEW, parse_query(b"")).decode()
+    pieces = StatusPage(load_assets(), "/prom/metrics").render(sample.OVERVIEW, parse_query(b""))
+    page = b"".join(pieces).decode()
     assert 'href="./prom/metrics"' in page
     assert not re.search(r'(?:href|src|action)="(?:/|https?:)', page)
 
