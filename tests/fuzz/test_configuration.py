@@ -123,7 +123,7 @@ def test_what_is_changed_is_good() -> None:
 @given(_mutations(MAIN))
 @example(MAIN.replace("name: prod", "name: https://user:canary@x"))
 def test_any_configuration(text: str) -> None:
-    """No traceback, no secret in an error, no hang. What is put in a field that is no secret may show there."""
+    """No traceback, no secret in an error, no hang; what is put in a field that is no secret may show."""
     folder = Path("/nonexistent")
     result = taken_or_refused(lambda: parse_config(text, {"HOME": "/root"}, folder))
     if result is not None:
