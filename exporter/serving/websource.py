@@ -186,9 +186,9 @@ def _load_certificates(context: ssl.SSLContext, key: str, path: Path) -> None:
         raise ConfigError(f"{path} holds no certificate in PEM form", key=f"{_SECTION}.{key}") from None
 
 
-def _check_readable(key: str, path: Path) -> bytes:
+def _check_readable(key: str, path: Path) -> None:
     try:
-        return _read(path)
+        _read(path)
     except ConfigError as error:
         raise ConfigError(error.reason, key=f"{_SECTION}.{key}") from None
 

@@ -188,7 +188,7 @@ class Connections:
     async def aclose(self) -> None:
         """Close every client, also one in use."""
         self._closed = True
-        for http in self._users:
+        for http in list(self._users):
             await http.aclose()
 
     def _current(self) -> httpx.AsyncClient:
@@ -215,7 +215,8 @@ class Connections:
         return self._http
 
     async def _close_unused(self) -> None:
-        for http, users in list(self._users.items()):
-            if users == 0 and http is not self._http:
-                del self._users[http]
-                await http.aclose()
+        unused = [http for http, users in self._users.items() if not users and http is not self._http]
+        for http in unused:  # before any is closed: others look as well meanwhile
+            del self._users[http]
+        for http in unused:
+            await http.aclose()

@@ -257,3 +257,26 @@ def test_the_end() -> None:
         return len(asyncio.all_tasks()) - 1
 
     assert run(main()) == 0
+
+
+def test_the_end_after_a_new_token(tmp_path: Path) -> None:
+    """The question about a token that is no longer in use is given up; none is left at the end."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+
+    async def main() -> tuple[int, list[str]]:
+        api = Api()
+        api.good.add("canary-two")
+        api.iam_latency = 5.0
+        client = client_over(api, {"token": {"token_file": str(file)}})
+        await client.list_tasks(0, 50)
+        await asyncio.sleep(0.01)
+        file.write_text("canary-two")
+        await asyncio.sleep(2)
+        await client.list_tasks(0, 50)
+        await asyncio.sleep(0.01)
+        assert len(asyncio.all_tasks()) == 2
+        await client.aclose()
+        return len(asyncio.all_tasks()) - 1, [headers["x-subject-token"] for headers in api.asked]
+
+    assert run(main()) == (0, [TOKEN, "canary-two"])

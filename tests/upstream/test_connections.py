@@ -233,6 +233,7 @@ class Factory:
     def __init__(self) -> None:
         self.known: Any = 1
         self.built: list[httpx.AsyncClient] = []
+        self.closed: list[httpx.AsyncClient] = []
         self.error: TransportError | None = None
 
     def depends(self) -> int:
@@ -245,8 +246,17 @@ class Factory:
         """Build a client, unless `known` is negative."""
         if known < 0:
             raise TransportError("negative", label="tls")
-        self.built.append(bare_client(httpx.MockTransport(lambda _: httpx.Response(200))))
-        return self.built[-1]
+        http = bare_client(httpx.MockTransport(lambda _: httpx.Response(200)))
+        close = http.aclose
+
+        async def aclose() -> None:
+            await asyncio.sleep(0)  # a connection takes a turn of the event loop to close
+            self.closed.append(http)
+            await close()
+
+        http.aclose = aclose  # type: ignore[method-assign]
+        self.built.append(http)
+        return http
 
 
 async def test_one_client_until_something_changes() -> None:
@@ -304,6 +314,37 @@ async def test_after_the_end_there_is_no_client() -> None:
         assert http.is_closed
     with pytest.raises(TransportError, match="closed"):
         await connections.use().__aenter__()
+
+
+async def test_two_changes_while_requests_are_under_way() -> None:
+    """Each client that was replaced is closed once, whoever is the last to have done with it."""
+    factory = Factory()
+    connections = Connections(factory.depends, factory.build)
+    async with connections.use():
+        pass
+    factory.known = 2
+    second = connections.use()
+    await second.__aenter__()
+    factory.known = 3
+    third = connections.use()
+    await third.__aenter__()
+    await asyncio.gather(second.__aexit__(None, None, None), third.__aexit__(None, None, None))
+    assert sorted(map(id, factory.closed)) == sorted(map(id, factory.built[:2]))
+    await connections.aclose()
+    assert factory.built[2].is_closed
+
+
+async def test_the_end_while_a_replaced_client_is_in_use() -> None:
+    """Its request ends as the connections close, which disturbs nothing."""
+    factory = Factory()
+    connections = Connections(factory.depends, factory.build)
+    first = connections.use()
+    await first.__aenter__()
+    factory.known = 2
+    async with connections.use():
+        pass
+    await asyncio.gather(connections.aclose(), first.__aexit__(None, None, None))
+    assert all(http.is_closed for http in factory.built)
 
 
 @pytest.fixture

@@ -65,6 +65,8 @@ class TokenCredentials:
             self._asked, self._info, self._ask_from = credential, None, -math.inf
         if self._project.iam_url and self._info is None and self._monotonic() >= self._ask_from:
             self._ask_from = self._monotonic() + _ASK_AGAIN
+            if self._asking is not None:
+                self._asking.cancel()  # it is about a token that is no longer in use
             self._asking = asyncio.create_task(self._ask(self._project.iam_url, self._read()))
 
     @property
