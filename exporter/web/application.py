@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from exporter.views import Overview
     from exporter.web.assets import Asset
+    from exporter.web.pagequery import Query
 
 PATHS = frozenset({"/api/v1/tasks", "/-/healthy", "/-/ready", "/-/reload"})
 """Fixed paths; a telemetry path may be none of them, nor lie under `/static/`."""
@@ -43,6 +44,8 @@ _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+|/")
 _BATCH_BYTES = 64 * 1024
 # Each reader of the task list holds an overview of its own for as long as it reads.
 _MAX_STREAMS = 8
+# Who waits for a page holds a connection that cannot be taken back for somebody else.
+_MAX_PAGES = 32
 _STREAM_SECONDS = 60.0
 
 
@@ -186,22 +189,31 @@ class _People:
         self._overview = site.overview
         self._page = page
         self._turn = asyncio.Lock()
+        self._waiting = 0
         self._streams = asyncio.Semaphore(_MAX_STREAMS)
 
     async def page(self, request: Request) -> Response:
-        query = parse_query(request.scope["query_string"])
+        if self._waiting >= _MAX_PAGES:
+            return _text("The status page has too many readers.\n", 429, {"retry-after": "1"})
+        self._waiting += 1
+        try:
+            body = await self._render(parse_query(request.scope["query_string"]))
+        finally:
+            self._waiting -= 1
+        headers = {"content-security-policy": PAGE_POLICY, "vary": "Accept-Encoding"}
+        if accepts_gzip(_negotiated(request.scope)[1]):
+            headers["content-encoding"] = "gzip"
+            body = zlib.compress(body, level=5, wbits=31)
+        return Response(body, headers=headers, media_type="text/html")
+
+    async def _render(self, query: Query) -> bytes:
         # However many ask at once, one page is made at a time, and in pieces: a scrape waits for one of them.
         async with self._turn:
             pieces = []
             for piece in self._page.render(await self._overview(), query):
                 pieces.append(piece)
                 await asyncio.sleep(0)
-        body = b"".join(pieces)
-        headers = {"content-security-policy": PAGE_POLICY, "vary": "Accept-Encoding"}
-        if accepts_gzip(_negotiated(request.scope)[1]):
-            headers["content-encoding"] = "gzip"
-            body = zlib.compress(body, level=5, wbits=31)
-        return Response(body, headers=headers, media_type="text/html")
+        return b"".join(pieces)
 
     async def tasks(self, _: Request) -> ASGIApp:
         if self._streams.locked():

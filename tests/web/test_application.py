@@ -357,6 +357,17 @@ async def test_slow_readers_of_the_list_are_few_and_cut_off(
     assert (await messages_of(app, scope))[0]["status"] == httpx.codes.OK
 
 
+async def test_readers_of_the_page_are_few(world: World) -> None:
+    """Each takes its turn; while many wait, others get 429 at once, and are asked to come again."""
+    app = create_app(world.site())
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    answers = await asyncio.gather(*(messages_of(app, scope) for _ in range(40)))
+    starts = [messages[0] for messages in answers]
+    assert [start["status"] for start in starts] == [200] * 32 + [429] * 8
+    assert (b"retry-after", b"1") in starts[-1]["headers"]
+    assert (await messages_of(app, scope))[0]["status"] == httpx.codes.OK
+
+
 async def messages_of(app: Any, scope: dict[str, Any]) -> list[Message]:
     """Return what an application answers to a scope."""
     sent: list[Message] = []
