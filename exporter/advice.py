@@ -108,7 +108,7 @@ def advise(error: ExporterError) -> Advice:
         "action": ACTIONS.get(error.operation, f"to call {error.operation}"),
     }
     what, cause, step = (text.format_map(places) for text in (what, cause, step))
-    return Advice(_ended(f"{what}: {error.answer.message or error.reason}"), cause, step)
+    return Advice(_sentence(what, error.answer.message or error.reason), cause, step)
 
 
 def kind_of(error: ExporterError) -> str:
@@ -180,6 +180,13 @@ def _number(code: str) -> str:
 
 def _marked(text: str, marks: Marks, otherwise: str) -> str:
     return next((kind for words, kind in marks if any(word in text for word in words)), otherwise)
+
+
+def _sentence(what: str, said: str) -> str:
+    """What happened and what was said of it, but not the same twice."""
+    if said.lower().startswith(what.lower()):
+        return _ended(what + said[len(what) :])
+    return _ended(f"{what}: {said}")
 
 
 def _ended(text: str) -> str:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +20,10 @@ from exporter.section import KeyedError, Section
 
 Kind = TypeVar("Kind", bound=Section)
 
+_ALIKE = 0.75
+"""How alike two keys are, from 0 to 1, of which one may be meant by the other."""
 _SAID = {
     "missing": "a value is needed",
-    "extra_forbidden": "unknown key",
     "string_type": "text is expected (put it in quotes)",
     "int_type": "a whole number is expected",
     "float_type": "a number is expected",
@@ -61,11 +63,14 @@ def read_config(path: Path, environment: Mapping[str, str]) -> Config:
 
 
 def validate(kind: type[Kind], values: Any, folder: Path) -> Kind:
-    """Return `values` as a `kind`; raises ConfigError for the first thing that is wrong."""
+    """Return `values` as a `kind`; raises ConfigError for an unknown key, else what is wrong first."""
     try:
         return kind.model_validate(values, context={"folder": folder})
     except ValidationError as error:
-        raise _translate(error.errors(include_url=False, include_input=False)[0]) from None
+        errors = error.errors(include_url=False, include_input=False)
+        # A misspelt key is why the right one is missing: it is the one to name.
+        unknown = (each for each in errors if each["type"] == "extra_forbidden")
+        raise _translate(next(unknown, errors[0])) from None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -115,6 +120,23 @@ def _translate(error: ErrorDetails) -> ConfigError:
         return ConfigError(str(cause), key=yamltext.join(path, cause.key))
     if isinstance(cause, ValueError):
         return ConfigError(str(cause), key=path)
+    if error["type"] == "extra_forbidden":
+        return ConfigError(_unknown_key(str(error["loc"][-1])), key=path)
     said = _SAID.get(error["type"])
     reason = said.format_map(error.get("ctx", {})) if said else error["msg"].replace("Input", "the value", 1)
     return ConfigError(reason, key=path)
+
+
+def _unknown_key(key: str) -> str:
+    """Say what may have been meant: a key that is alike, or this one at another place."""
+    known = sorted({name for section in _sections(Section) for name in section.model_fields})
+    if key in known:
+        return "unknown key here (it belongs to another section)"
+    near = get_close_matches(key, known, n=1, cutoff=_ALIKE)
+    return f"unknown key (did you mean {near[0]}?)" if near else "unknown key"
+
+
+def _sections(kind: type[Section]) -> Iterator[type[Section]]:
+    for section in kind.__subclasses__():
+        yield section
+        yield from _sections(section)

@@ -30,7 +30,7 @@ from pydantic import (
 from exporter.durations import DURATION_PATTERN, format_duration, parse_duration
 from exporter.records import TASK_ID
 from exporter.secrets import Secret
-from exporter.timestamps import parse_zone
+from exporter.timestamps import TimeError, parse_zone
 from exporter.yamltext import VariableText, parse_variable, shown
 
 _SHORTEST_INTERVAL = 0.1
@@ -86,7 +86,12 @@ def _regex(value: str) -> str:
 
 
 def _zone(value: str) -> str:
-    parse_zone(value)
+    try:
+        parse_zone(value)
+    except TimeError as error:
+        raise ValueError(
+            f"{error}; a name such as Asia/Shanghai or an offset such as GMT+8 is expected"
+        ) from None
     return value
 
 

@@ -210,9 +210,22 @@ def _place(error: yaml.MarkedYAMLError) -> str:
     return f"{problem}{where}"
 
 
+_HINTS = {
+    "expected <block end>": "this line is not indented as those above that it belongs to",
+    "found unexpected end of stream": "a quote is not closed",
+    "mapping values are not allowed": "a text with a colon stands in quotes, and a key has a line of its own",
+}
+"""By how PyYAML's problem begins."""
+
+
 def _hint(error: yaml.MarkedYAMLError, text: str) -> str:
-    """`{token: ${TOKEN}}` is no YAML, since a brace begins a mapping there."""
+    """What probably is to be mended, where the parser's own words do not say it."""
     mark = error.problem_mark
-    if mark and text[max(mark.index - 1, 0) : mark.index + 1] == "${":
+    if mark is None:
+        return ""
+    if text[max(mark.index - 1, 0) : mark.index + 1] == "${":  # in `{token: ${TOKEN}}` it begins a mapping
         return '; inside { } and [ ] a variable stands in quotes: "${NAME}"'
-    return ""
+    if text[mark.index : mark.index + 1] == "\t":
+        return "; lines are indented by spaces, not by tabs"
+    problem = error.problem or ""
+    return next((f"; {hint}" for words, hint in _HINTS.items() if problem.startswith(words)), "")

@@ -173,7 +173,8 @@ def test_each_error_is_told_from_the_others(kind: str, error: ExporterError) -> 
         assert not {"{", "}"} & set(words)
     assert advice.sentence.endswith((".", "!", "?"))
     if isinstance(error, ApiError):
-        assert (error.answer.message or error.reason).rstrip(".") in advice.sentence
+        said = (error.answer.message or error.reason).rstrip(".").lower()
+        assert said in advice.sentence.lower()
     else:
         assert str(error) in advice.sentence
 
@@ -228,3 +229,9 @@ def test_an_answer_without_words_is_described() -> None:
     """An empty error answer leaves what was seen of it: its status."""
     error = StatusError("HTTP status 500", label="500", operation="list_tasks", answer=Answer(500))
     assert advise(error).sentence == "A fault inside the API: HTTP status 500."
+
+
+def test_nothing_is_said_twice_in_one_sentence() -> None:
+    """Where the reason begins with the same words, it says what happened."""
+    error = TransportError("no connection: Connection refused", label="connect", operation="list_tasks")
+    assert advise(error).sentence == "No connection: Connection refused."
