@@ -24,6 +24,14 @@ ZONES = (
     "UTC",
 )
 _TYPES = ("START", "STOP", "REBOOT", "HIBERNATE", "REBUILD", "EXECUTE_SCRIPT", "CREATE_SNAPSHOT")
+_TYPES_BY_WORD = {
+    "script": "EXECUTE_SCRIPT",
+    "stop": "STOP",
+    "reboot": "REBOOT",
+    "hibernate": "HIBERNATE",
+    "rebuild": "REBUILD",
+    "snapshot": "CREATE_SNAPSHOT",
+}
 _TRIGGERS = ("POST_CREATE_DESKTOP_SUCCESS", "POST_REBUILD_DESKTOP_SUCCESS", "POST_DESKTOP_DISCONNECTED")
 _TEAMS = ("finance", "design", "call-centre", "labs", "reception", "engineering", "warehouse", "training")
 _MIXED = "failing:0.02,partial:0.03,skipped:0.03,late:0.05"
@@ -81,7 +89,7 @@ def demo_world(now: float, *, seed: int = 1, healthy: int = 24, history_days: fl
     cast.daily("hibernate, skipped again and again", -50 * _MINUTE, "Europe/Berlin", since="skipped", days=3)
     cast.daily("status that nobody documented", -30 * _MINUTE, "GMT+8", since="unknown", days=1)
     cast.daily("one day good, one day bad", -90 * _MINUTE, "UTC", since="flapping", days=30)
-    cast.stuck(cast.daily("recompose, stuck for hours", -3 * _HOUR, "Asia/Shanghai"))
+    cast.stuck(cast.daily("rebuild, stuck for hours", -3 * _HOUR, "Asia/Shanghai"))
     cast.miss(cast.daily("start reception, never started today", -25 * _MINUTE, "America/Santiago"))
     cast.others()
     return world
@@ -135,12 +143,23 @@ class _Cast:
     def _add(self, plan: Plan, name: str, *, behaviour: str = "healthy", days: float | None = None) -> str:
         history_days = self._history_days if days is None else days
         return self._world.add_task(
-            plan, self._now, name=name, behaviour=behaviour, history_days=history_days
+            plan,
+            self._now,
+            name=name,
+            behaviour=behaviour,
+            task_type=_type_of(name),
+            history_days=history_days,
         )
 
     def _newest_due(self, task_id: str) -> int:
         plan = self._world.task(task_id, self._now).timeline.chapter(self._now).plan
         return max(plans.between(plan, self._now - 2 * plans.SECONDS_A_DAY, self._now))
+
+
+def _type_of(name: str) -> str:
+    """The type that a task's name speaks of."""
+    words = name.replace(",", " ").split()
+    return next((kind for word, kind in _TYPES_BY_WORD.items() if word in words), "START")
 
 
 def _wall_time(instant: float, zone: str) -> str:

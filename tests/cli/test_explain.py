@@ -66,7 +66,7 @@ def shown(found: Explained, capsys: Printed, monkeypatch: pytest.MonkeyPatch, wi
             ["WorkspaceTaskRunFailed", "WorkspaceTaskFailingRepeatedly", "WorkspaceTaskNoRecentSuccess"],
         ),
         ("start reception, never started today", ["WorkspaceTaskRunMissed"]),
-        ("recompose, stuck for hours", ["WorkspaceTaskRunStuck"]),
+        ("rebuild, stuck for hours", ["WorkspaceTaskRunStuck"]),
         ("reboot, partly failed", ["WorkspaceTaskRunPartiallyFailed"]),
         ("start finance 1", []),
     ],

@@ -49,7 +49,7 @@ async def test_every_kind_of_trouble_is_seen_as_the_daemon_sees_it() -> None:
         "recovers in six minutes": Verdict.FAILED,
         "reboot, partly failed": Verdict.PARTIAL,
         "start reception, never started today": Verdict.MISSED,
-        "recompose, stuck for hours": Verdict.STUCK,
+        "rebuild, stuck for hours": Verdict.STUCK,
         "hibernate, skipped again and again": Verdict.NO_SUCCESS,
         "status that nobody documented": Verdict.UNKNOWN,
         "switched off an hour ago": Verdict.DISABLED,
