@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 
 import click
@@ -14,6 +15,7 @@ from exporter.terminaltext import safe
 _TIMEOUT_SECONDS = 4.0
 _REASON = 200
 """Bytes shown of an answer that is not good."""
+_ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -40,7 +42,9 @@ def healthcheck(url: str) -> None:
         ):
             reason = b"" if answer.is_success else next(answer.iter_bytes(_REASON), b"")
     except httpx.HTTPError as error:
-        raise ExporterError(f"{shown}: {str(error) or type(error).__name__}") from None
+        why = _ERRNO.sub("", str(error)) or type(error).__name__
+        hint = "; does the exporter run, and listen there?" if isinstance(error, httpx.ConnectError) else ""
+        raise ExporterError(f"{shown}: {why}{hint}") from None
     if not answer.is_success:
         said = safe(reason.decode("utf-8", "replace").strip())
         raise ExporterError(f"{shown}: {answer.status_code} {said}")

@@ -6,6 +6,7 @@ stderr that says where and why. Never a traceback.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import traceback
@@ -19,20 +20,23 @@ from exporter.cli.check import check_config
 from exporter.cli.explain import explain
 from exporter.cli.health import healthcheck
 from exporter.cli.play import demo, simulate
+from exporter.cli.revision import revision
 from exporter.cli.run import run
 from exporter.cli.runs import runs
 from exporter.cli.tasks import tasks
-from exporter.cli.wiring import revision
 from exporter.errors import ConfigError, ExporterError
 
 _SIGINT = 130
+_SEE_HELP = ("Missing ", "No such ", "Got unexpected ")
+"""How those of click's messages begin that do not say by themselves what would be right."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(
     __version__,
     prog_name="workspace-exporter",
-    message=f"%(prog)s, version %(version)s (revision: {revision()}, Python {platform.python_version()})",
+    message="%(prog)s, version %(version)s "
+    f"(revision: {revision(os.environ)}, Python {platform.python_version()})",
 )
 def cli() -> None:
     """Prometheus exporter for the scheduled tasks of Huawei Cloud Workspace desktops.
@@ -73,6 +77,8 @@ def _usage(error: click.UsageError) -> str:
         return "a command is missing; see workspace-exporter --help"
     command = error.ctx.command_path.removeprefix("workspace-exporter").strip() if error.ctx else ""
     message = " ".join(error.format_message().split()).rstrip(".")
+    if message.startswith(_SEE_HELP):
+        message = f"{message}; see {' '.join(('workspace-exporter', *command.split(), '--help'))}"
     return f"{command}: {message}" if command else message
 
 

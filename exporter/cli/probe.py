@@ -19,6 +19,7 @@ from exporter.timestamps import format_utc
 from exporter.upstream.client import Client
 
 T = TypeVar("T")
+_SHOWN_NAMES = 5
 
 
 class Probe:
@@ -42,6 +43,9 @@ class Probe:
         listed = await self._list()
         self.selected = list(select(self._project, listed, Shard()).values())
         self._say(f"  selected: {_count(len(self.selected), 'task')}")
+        if listed and not self.selected:
+            named = ", ".join(repr(task.name or task.id) for task in listed[:_SHOWN_NAMES])
+            self._say(f"    nothing would be watched: `discovery` fits no name; there are: {named}")
         task = _worth_asking(self.selected)
         if task:
             await self._read(task)

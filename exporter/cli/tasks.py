@@ -107,7 +107,10 @@ async def read_tasks(
             projects=tuple(seen.view(interval) for seen in taken),
             tasks=tuple(sorted(filter(question.answers, views), key=_order)),
         )
-    return overview, complain_of(taken)
+    good = complain_of(taken)
+    if not overview.tasks:
+        _say_nothing_found(question, sum(len(seen.known) for seen in taken), good=good)
+    return overview, good
 
 
 def _report(config: Config, output: Output, overview: Overview, good: bool) -> int:  # noqa: FBT001 - as read
@@ -118,10 +121,19 @@ def _report(config: Config, output: Output, overview: Overview, good: bool) -> i
     return 0 if good else 1
 
 
+def _say_nothing_found(question: Question, number: int, *, good: bool) -> None:
+    """Say why there is nothing to show; `number` tasks are selected, as far as everything could be read."""
+    if number:
+        wishes = [f"--name {question.name.pattern}"] if question.name else []
+        wishes += [f"--verdict {question.verdict}"] if question.verdict else []
+        say(f"none of {number} selected tasks is as was asked for ({', '.join(wishes)})")
+    elif good:
+        say("no task is selected: `discovery` finds none, and `tasks` names none")
+
+
 def show_tasks(screen: Screen, tasks: Sequence[TaskView], zone: tzinfo) -> None:
     """Print the tasks; `zone` is that of tasks which name none."""
     if not tasks:
-        say("no task is selected, or none that was asked for")
         return
     screen.table(_columns(zone), tasks, partial(_card, zone=zone))
     if screen.terminal:

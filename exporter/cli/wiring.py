@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from exporter import __version__
 from exporter.cli.daemon import Daemon
+from exporter.cli.revision import revision
 from exporter.config import Config, Project
 from exporter.poller import Clocks
 from exporter.selection import Shard
@@ -30,11 +31,6 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-def revision() -> str:
-    """The source revision that this was built from, where the build said it."""
-    return os.environ.get("WORKSPACE_EXPORTER_REVISION", "unknown")
-
-
 def client_of(project: Project, config: Config, observer: Observer, tap: Tap | None = None) -> Client:
     """Return the client of a project; `tap` is told what came of each request."""
     zone = parse_zone(config.time_zone)
@@ -47,7 +43,7 @@ def build_daemon(config: Config, read_config: Callable[[], Config], shard: Shard
         config,
         read_config=read_config,
         build_client=client_of,
-        telemetry=Telemetry(__version__, revision()),
+        telemetry=Telemetry(__version__, revision(os.environ)),
         clocks=SYSTEM_CLOCKS,
         shard=shard,
     )

@@ -76,7 +76,7 @@ def test_a_redirect_is_not_ready(invoke: Invoke) -> None:
 def test_nobody_listens(invoke: Invoke) -> None:
     """The line names address and reason, but no password of the URL."""
     outcome = invoke("healthcheck", "--url", "http://user:hunter2@127.0.0.1:1/-/ready")
-    outcome.fails_with_one_line(1, "http://127.0.0.1:1/-/ready: ", "Connection refused")
+    outcome.fails_with_one_line(1, "http://127.0.0.1:1/-/ready: Connection refused; does the exporter run")
     assert "hunter2" not in outcome.err
 
 

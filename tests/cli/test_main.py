@@ -12,6 +12,7 @@ import pytest
 
 from exporter import __version__
 from exporter.cli.main import cli, entry_point
+from exporter.cli.revision import revision
 from exporter.errors import ConfigError, ExporterError
 from tests.cli.conftest import Invoke
 from tests.cli.outcome import command
@@ -20,13 +21,13 @@ from tests.endtoend.processes import EXPORTER, ROOT
 COMMANDS = sorted(cli.commands)
 
 
-def test_version_names_program_revision_and_python(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a bug report needs stands in one line."""
-    monkeypatch.delenv("WORKSPACE_EXPORTER_REVISION", raising=False)
+def test_version_names_program_revision_and_python(invoke: Invoke) -> None:
+    """What a bug report needs stands in one line; where the build says no revision, a clone's commit does."""
     outcome = invoke("--version")
     assert outcome.code == 0
     assert outcome.out == (
-        f"workspace-exporter, version {__version__} (revision: unknown, Python {platform.python_version()})\n"
+        f"workspace-exporter, version {__version__} "
+        f"(revision: {revision(os.environ)}, Python {platform.python_version()})\n"
     )
 
 
@@ -58,7 +59,15 @@ def test_a_missing_command_is_a_usage_error(invoke: Invoke) -> None:
 
 def test_an_unknown_command_is_a_usage_error(invoke: Invoke) -> None:
     """The line names it."""
-    invoke("nonsense").fails_with_one_line(2, "nonsense")
+    invoke("nonsense").fails_with_one_line(2, "nonsense", "; see workspace-exporter --help\n")
+
+
+def test_what_is_missing_is_named_with_where_to_look(invoke: Invoke) -> None:
+    """An argument or a flag that has to be there; the command's own help shows an example."""
+    invoke("run").fails_with_one_line(
+        2, "run: Missing option '--config.file'; see workspace-exporter run --help"
+    )
+    invoke("check-config").fails_with_one_line(2, "'FILE'; see workspace-exporter check-config --help")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -200,6 +200,15 @@ def test_a_configured_task_that_does_not_exist(cloud: Cloud, probe: Invoke) -> N
     assert "The scheduled task does not exist" in outcome.out
 
 
+def test_a_discovery_that_fits_no_task_is_told(cloud: Cloud, probe: Invoke) -> None:
+    """With some of the names there are, so that the expression can be mended."""
+    cloud.add_task(name="nightly stop")
+    outcome = probe(cloud.project(discovery={"include": ["^Nightly"]}))
+    assert outcome.code == 0
+    said = "nothing would be watched: `discovery` fits no name; there are: 'nightly stop'"
+    assert f"selected: 0 tasks\n    {said}\n" in outcome.out
+
+
 def test_malformed_records_are_counted_by_reason(cloud: Cloud, probe: Invoke) -> None:
     """What the exporter would leave out is told now."""
     task = cloud.add_task()

@@ -200,8 +200,27 @@ def test_no_task(listing: Invoke) -> None:
     """Said on stderr; an empty list is no failure, and as JSON an empty list."""
     outcome = listing()
     assert (outcome.code, outcome.out) == (0, "")
-    assert outcome.err == "workspace-exporter: no task is selected, or none that was asked for\n"
+    said = "no task is selected: `discovery` finds none, and `tasks` names none"
+    assert outcome.err == f"workspace-exporter: {said}\n"
     assert json.loads(listing(output="json").out)["tasks"] == []
+
+
+def test_no_task_that_was_asked_for(cloud: Cloud, listing: Invoke) -> None:
+    """The line says how many there are, and what they were to be."""
+    cloud.add_task("8d2e")
+    said = listing("--name", "zzz", "--verdict", "failed").err
+    assert said == (
+        "workspace-exporter: none of 1 selected tasks is as was asked for (--name zzz, --verdict failed)\n"
+    )
+
+
+def test_what_could_not_be_read_is_not_called_nothing(cloud: Cloud, listing: Invoke) -> None:
+    """Why there is no list has been told; that no task is selected would be a guess."""
+    cloud.service.faults.put("403@list")
+    outcome = listing()
+    assert outcome.code == 1
+    assert "A permission is missing" in outcome.err
+    assert "is selected" not in outcome.err
 
 
 def test_a_bad_configuration(invoke: Invoke, tmp_path: Path) -> None:
