@@ -6,7 +6,6 @@ stderr that says where and why. Never a traceback.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import traceback
@@ -35,8 +34,7 @@ _SEE_HELP = ("Missing ", "No such ", "Got unexpected ")
 @click.version_option(
     __version__,
     prog_name="workspace-exporter",
-    message="%(prog)s, version %(version)s "
-    f"(revision: {revision(os.environ)}, Python {platform.python_version()})",
+    message=f"%(prog)s, version %(version)s (revision: {revision()}, Python {platform.python_version()})",
 )
 def cli() -> None:
     """Prometheus exporter for the scheduled tasks of Huawei Cloud Workspace desktops.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -12,14 +12,14 @@ _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHOWN = 12
 
 
-def revision(environment: Mapping[str, str], root: Path = _ROOT) -> str:
+def revision(root: Path = _ROOT) -> str:
     """Return the revision, or `unknown`.
 
     The environment has it where a build set WORKSPACE_EXPORTER_REVISION (the image does); a clone has it in
     `.git` (https://git-scm.com/docs/gitrepository-layout), of which twelve digits are shown.
     """
     try:
-        return environment.get("WORKSPACE_EXPORTER_REVISION") or _of_clone(root / ".git")
+        return os.environ.get("WORKSPACE_EXPORTER_REVISION") or _of_clone(root / ".git")
     except (OSError, UnicodeDecodeError):
         return _UNKNOWN
 

@@ -43,7 +43,7 @@ def build_daemon(config: Config, read_config: Callable[[], Config], shard: Shard
         config,
         read_config=read_config,
         build_client=client_of,
-        telemetry=Telemetry(__version__, revision(os.environ)),
+        telemetry=Telemetry(__version__, revision()),
         clocks=SYSTEM_CLOCKS,
         shard=shard,
     )

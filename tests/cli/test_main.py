@@ -27,7 +27,7 @@ def test_version_names_program_revision_and_python(invoke: Invoke) -> None:
     assert outcome.code == 0
     assert outcome.out == (
         f"workspace-exporter, version {__version__} "
-        f"(revision: {revision(os.environ)}, Python {platform.python_version()})\n"
+        f"(revision: {revision()}, Python {platform.python_version()})\n"
     )
 
 
