@@ -12,6 +12,7 @@ import structlog
 
 from exporter import __version__
 from exporter.cli.daemon import Daemon
+from exporter.cli.garbage import collect_by_the_clock
 from exporter.serving.listen import ListenAddress
 from exporter.serving.server import WebServer
 from exporter.serving.websource import WebConfigSource
@@ -53,14 +54,15 @@ async def serve(
     port = await server.start()
     url = f"{server.scheme}://{_host(listen)}:{port}"
     log.info("listening", url=url, version=__version__)
-    watch = asyncio.create_task(server.watch())
+    beside = [asyncio.create_task(work) for work in (server.watch(), collect_by_the_clock())]
     try:
         await daemon.start()
         ready(url)
         await stop.wait()
         log.info("stopping")
     finally:
-        watch.cancel()
+        for task in beside:
+            task.cancel()
         ending = asyncio.gather(server.stop(), daemon.aclose(), return_exceptions=True)
         await asyncio.wait({ending}, timeout=STOP_SECONDS)
 
