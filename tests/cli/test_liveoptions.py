@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -86,3 +87,19 @@ def test_bash_takes_the_script() -> None:
         }
     )
     assert answer.out == "plain,explain\n"
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "current", "answer"),
+    [
+        ("zsh", "workspace-exporter expl", "1", r"plain\nexplain\nTell .+\n"),
+        ("fish", "workspace-exporter", "expl", r"plain,explain\tTell .+\n"),
+    ],
+)
+def test_zsh_and_fish_are_answered_with_what_a_command_does(
+    shell: str, words: str, current: str, answer: str
+) -> None:
+    """In the form that their scripts read: the kind, the word, its description."""
+    environment = {VARIABLE: f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": current}
+    said = command(environment={**environment, "PATH": "/usr/bin:/bin"})
+    assert re.fullmatch(answer, said.out), said
