@@ -1,8 +1,8 @@
-"""Other texts in place of the real ones: the same for the same, in the same order, of the same kind. Pure.
+"""Other texts in place of the real ones: the same for the same; of ids in the same order and kind. Pure.
 
 Ids are compared with each other (of two runs that started together the one with the greater id is the last),
-stand in paths and are refused when they are malformed. So a pseudonym sorts as what it stands for, and what
-makes an id good or bad (api_facts.md, section 0) is good or bad of its pseudonym too.
+stand in paths and are refused when they are malformed. So their pseudonyms sort as they do, and are good or
+bad as they are (api_facts.md, section 0). Any other text shows nothing of itself, not even its place.
 """
 
 from __future__ import annotations
@@ -43,9 +43,12 @@ class Pseudonyms:
         """Every pseudonym by the text that it stands for. From now on no text is taken in."""
         if self._names is None:
             width = max(_NARROWEST, len(str(len(self._met))))
+            ids = sorted(text for text, is_id in self._met.items() if is_id)
+            texts = [text for text, is_id in self._met.items() if not is_id]
+            numbers = {text: f"{number:0{width}}" for number, text in enumerate([*ids, *texts], start=1)}
             self._names = {
-                text: _as_id(text, f"{number:0{width}}") if self._met[text] else f"text {number:0{width}}"
-                for number, text in enumerate(sorted(self._met), start=1)
+                text: _as_id(text, number) if self._met[text] else f"text {number}"
+                for text, number in numbers.items()
             }
         return self._names
 

@@ -42,9 +42,9 @@ def test_the_shape_of_an_id_stays() -> None:
 
 
 def test_a_text_shows_nothing_of_itself() -> None:
-    """Neither its length nor its words."""
-    names = met([], ("nightly stop", "Alice"))
-    assert [names.of("Alice"), names.of("nightly stop")] == ["text 001", "text 002"]
+    """Neither its length nor its words, nor its place in the alphabet: they are numbered as they were met."""
+    names = met(["zzz"], ("nightly stop", "Alice"))
+    assert dict(names.names) == {"zzz": "001", "nightly stop": "text 002", "Alice": "text 003"}
 
 
 def test_what_is_an_id_once_is_one_everywhere() -> None:

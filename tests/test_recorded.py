@@ -52,7 +52,7 @@ def told(answer: Answered, known: Config | None = None, hidden: str = "?") -> tu
         (b"\xff\xfe", {"kind": "not-utf-8", "bytes": 2}),
         (b"Alice DOES NOT EXIST", {"kind": "text", "bytes": 20, "phrases": ["does not exist"]}),
         (b"17", {"json": 17}),
-        (b'"Alice"', {"json": "text 003"}),
+        (b'"Alice"', {"json": "text 005"}),
     ],
 )
 def test_a_body_that_is_no_json_is_told_by_kind_and_size(body: bytes, shown: object) -> None:
