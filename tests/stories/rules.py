@@ -85,6 +85,13 @@ class _Memory:
     known: dict[str, float] = field(default_factory=dict)
     superseded_at: float | None = None
 
+    def look(self, shown: Scrape, now: float, *, fresh: bool) -> None:
+        """Remember when the task was last reported, and last seen switched on."""
+        self.reported = now
+        if self.enabled:
+            self.enabled_at = now  # that was shown until this very moment
+        self.enabled = fresh and shown.enabled == 1
+
 
 class Prometheus:
     """Evaluates the rules right after each poll, until which the values of the one before stand.
@@ -106,8 +113,10 @@ class Prometheus:
             memory = self._memory(task_id, state)
             shown = memory.scrape
             if shown is not None:
+                fresh = now - last_polls[task_id] <= max(_STALE, 3 * self._interval)
                 self._superseded(memory, shown, now)
-                names = self._firing(memory, shown, now, last_polls[task_id])
+                memory.look(shown, now, fresh=fresh)
+                names = _firing(memory, shown, now, last_polls[task_id], fresh=fresh)
                 firing.update((name, task_id) for name in names)
         for task_id, memory in self._memories.items():
             if memory.superseded_at is not None and now - memory.superseded_at <= _HOUR:
@@ -123,21 +132,6 @@ class Prometheus:
             memory.state, memory.scrape = state, scrape(state)
         return memory
 
-    def _firing(self, memory: _Memory, shown: Scrape, now: float, last_poll: float) -> Iterator[str]:
-        fresh = now - last_poll <= max(_STALE, 3 * self._interval)
-        memory.reported = now
-        if memory.enabled:
-            memory.enabled_at = now  # that is shown until this very moment
-        memory.enabled = fresh and shown.enabled == 1
-        yield from _of_runs(shown)
-        if shown.running_since and shown.running_since < min(_STALE + last_poll, now) - shown.max_duration:
-            yield "RunStuck"
-        off = shown.enabled == 0 and fresh
-        if fresh and not off:
-            yield from _of_absence(shown, last_poll)
-        if off and memory.enabled_at is not None and now < memory.enabled_at + _DAY:
-            yield "Disabled"
-
     def _superseded(self, memory: _Memory, shown: Scrape, now: float) -> None:
         """Note a failure that no evaluation saw as the last run."""
         for status in _BAD:
@@ -149,6 +143,17 @@ class Prometheus:
             if told and shown.status != status:
                 memory.superseded_at = now
             memory.known[status] = start
+
+
+def _firing(memory: _Memory, shown: Scrape, now: float, last_poll: float, *, fresh: bool) -> Iterator[str]:
+    yield from _of_runs(shown)
+    if shown.running_since and shown.running_since < min(_STALE + last_poll, now) - shown.max_duration:
+        yield "RunStuck"
+    off = shown.enabled == 0 and fresh
+    if fresh and not off:
+        yield from _of_absence(shown, last_poll)
+    if off and memory.enabled_at is not None and now < memory.enabled_at + _DAY:
+        yield "Disabled"
 
 
 def _of_runs(shown: Scrape) -> Iterator[str]:
