@@ -70,7 +70,10 @@ def test_a_record_keeps_all_but_its_ids() -> None:
             ],
         ),
         ("scheduled_time", ["09:00:00", "9:00"]),
-        ("time_zone", ["GMT+8", "UTC+08:00", "Etc/GMT-8", "EST5EDT", "China Standard Time", "(UTC+08:00) Beijing"]),
+        (
+            "time_zone",
+            ["GMT+8", "UTC+08:00", "Etc/GMT-8", "EST5EDT", "China Standard Time", "(UTC+08:00) Beijing"],
+        ),
         ("week_list", ["1,2,7", "MON, TUE"]),
         ("date_list", ["1,15,L"]),
     ],

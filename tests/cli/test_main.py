@@ -12,7 +12,6 @@ import pytest
 
 from exporter import __version__
 from exporter.cli.main import cli, entry_point
-from exporter.cli.revision import revision
 from exporter.errors import ConfigError, ExporterError
 from tests.cli.conftest import Invoke
 from tests.cli.outcome import command
@@ -21,13 +20,12 @@ from tests.endtoend.processes import EXPORTER, ROOT
 COMMANDS = sorted(cli.commands)
 
 
-def test_version_names_program_revision_and_python(invoke: Invoke) -> None:
-    """What a bug report needs stands in one line; where the build says no revision, a clone's commit does."""
-    outcome = invoke("--version")
+def test_version_names_program_revision_and_python() -> None:
+    """What a bug report needs stands in one line."""
+    outcome = command("--version", environment={**os.environ, "WORKSPACE_EXPORTER_REVISION": "0123abc"})
     assert outcome.code == 0
     assert outcome.out == (
-        f"workspace-exporter, version {__version__} "
-        f"(revision: {revision()}, Python {platform.python_version()})\n"
+        f"workspace-exporter, version {__version__} (revision: 0123abc, Python {platform.python_version()})\n"
     )
 
 
