@@ -100,6 +100,12 @@ def test_all_runs_of_a_new_task_count() -> None:
     assert read(met, rec(1, "FAIL"), rec(2), new_task=True).counts == met.counts
 
 
+def test_all_runs_of_a_new_task_count_though_the_first_read_was_cut_short() -> None:
+    """None of them can have finished before the task was there, not even one that the read missed."""
+    met = read(None, rec(5), truncated=True, new_task=True)
+    assert counted(read(met, rec(3, "FAIL"), rec(5))) == {"success": 1, "failed": 1}
+
+
 def test_the_first_run_of_a_task_that_had_none_counts() -> None:
     """An empty first read is a first read."""
     assert counted(read(read(None), rec(1, "FAIL"))) == {"failed": 1}
@@ -129,6 +135,13 @@ def test_the_oldest_run_of_a_full_window_may_still_finish() -> None:
     assert counted(read(met, rec(1, "FAIL"), *full[1:])) == {"failed": 1}
 
 
+def test_a_run_that_appears_late_in_a_full_window_counts() -> None:
+    """Only what is older than the window's oldest run may have lain outside it."""
+    full = [rec(n) for n in range(2, 22, 2)]
+    met = read(read(None, *full), *full, rec(3, "FAIL"))
+    assert counted(met) == {"failed": 1}
+
+
 def test_a_run_seen_in_progress_counts_when_it_comes_back_finished() -> None:
     """It slipped out of the window, finished there, and returned when others were deleted."""
     met = read(None, rec(1, "RUNNING"), *(rec(n) for n in range(2, 11)))
@@ -153,7 +166,7 @@ def test_a_smaller_window_than_the_list_counts_what_is_in_it() -> None:
 
 def test_a_truncated_read_moves_the_floor_to_its_newest_run() -> None:
     """Newer ones may exist that it missed: what shows up later and is older need not be new."""
-    met = read(None, rec(1), rec(5), truncated=True)
+    met = read(None, rec(1), rec(2), rec(5), truncated=True)
     met = read(met, rec(1), rec(3, "FAIL"), rec(5), rec(6))
     assert counted(met) == {"success": 1}
 
@@ -174,8 +187,8 @@ def test_a_run_seen_in_progress_counts_after_truncated_reads_too() -> None:
 
 def test_an_empty_truncated_read_moves_nothing() -> None:
     """There is no newest run to move it to."""
-    met = read(read(None), truncated=True)
-    assert counted(read(met, rec(1))) == {"success": 1}
+    for met in (read(read(None), truncated=True), read(None, truncated=True)):
+        assert counted(read(met, rec(1))) == {"success": 1}
 
 
 def test_a_server_that_wavers_changes_nothing() -> None:
@@ -193,8 +206,24 @@ def test_what_is_remembered_is_bounded() -> None:
     met = read(None)
     for first in range(0, 3000, 10):
         met = read(met, *(rec(first + n, "SUCCESS" if n % 2 else "RUNNING") for n in range(10)))
-    assert len(met.ids) <= 2 * WINDOW
-    assert len(met.running) <= WINDOW + 100
+    assert len(met.ids) == 5 + WINDOW
+    assert len(met.running) == 5 + 100
+
+
+def test_what_is_read_again_takes_no_room_from_what_was_before() -> None:
+    """A server that stays with one copy for long still counts nothing twice when it shows the other."""
+    met = read(None, *(rec(n) for n in range(1, 7)))
+    for _ in range(3):
+        met = read(met, *(rec(n, "FAIL") for n in range(7, 13)))
+    assert counted(read(met, *(rec(n) for n in range(1, 7)))) == {"failed": 6}
+
+
+def test_a_long_run_takes_no_room_from_one_out_of_sight() -> None:
+    """However often it is read, it is awaited once: the other one still counts when it has finished."""
+    met = read(None, rec(1, "RUNNING"), rec(2, "RUNNING"), window=2)
+    for _ in range(101):
+        met = read(met, rec(2, "RUNNING"), rec(3), window=2)
+    assert counted(read(met, rec(1, "FAIL"), rec(2, "RUNNING"), window=2)) == {"success": 1, "failed": 1}
 
 
 # Properties
