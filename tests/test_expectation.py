@@ -203,6 +203,9 @@ def test_a_disabled_task_expects_nothing_and_later_only_what_follows() -> None:
     assert expected_run(memory, last_start=start, now=june(5, "12:00:00")) is None
     assert next_change(memory, last_start=start, now=june(5, "12:00:00")) == june(6)
     assert expected_run(memory, last_start=start, now=june(6)) == missed(june(6))
+    ran = june(5, "09:00:03")  # an occurrence at the very moment counts neither missed nor covered
+    memory = see(memory, now=june(5, "12:00:00"), last_start=ran)
+    assert expected_run(memory, last_start=ran, now=june(5, "12:00:00")) is None
 
 
 def test_after_a_restart_a_long_disabled_task_is_not_told_from_a_missed_one() -> None:
@@ -263,6 +266,14 @@ def test_an_interval_that_is_saved_anew_counts_from_then() -> None:
     memory = see(memory, now=june(3, "12:00:00"), task=task, schedule=weekly, last_start=start)
     assert expected_run(memory, last_start=start, now=june(9)) is None
     assert expected_run(memory, last_start=start, now=june(10)) == missed(june(10))
+
+
+def test_another_interval_is_an_edit_also_where_its_days_were_inferred() -> None:
+    """How often is upstream's own word, on whichever days."""
+    start, now = june(1, "09:00:03"), june(8)
+    memory = see(now=june(1, "12:00:00"), task=None, schedule=THIRD_DAY, last_start=start)
+    memory = see(memory, now=now, task=None, schedule=replace(DAILY, day_interval=5), last_start=start)
+    assert memory.only_after == now
 
 
 def test_days_inferred_from_a_late_run_are_no_edit() -> None:
@@ -329,6 +340,8 @@ def test_the_lists_word_on_expiry_is_the_fresher_one() -> None:
     assert next_change(memory, last_start=june(13), now=june(11)) is None
     memory = see(memory, now=june(10, "12:00:00"), task=replace(ENABLED, expires=june(14)), schedule=schedule)
     assert next_change(memory, last_start=june(13), now=june(13)) == june(14)
+    memory = see(memory, now=june(11), task=replace(ENABLED, expires=june(16)), schedule=None)
+    assert next_change(memory, last_start=june(15), now=june(15)) == june(16)
 
 
 def test_a_task_whose_end_is_moved_counts_from_then() -> None:
@@ -432,6 +445,22 @@ def test_without_show_permission_a_next_run_that_fell_due_is_expected() -> None:
     assert next_change(memory, last_start=start, now=june(4, "12:30:00")) == june(5)
 
 
+def test_without_show_permission_a_next_run_is_due_at_its_very_second() -> None:
+    """A run that came up to a minute early covers it from then on; what is due changes by itself no more."""
+    start = june(2, "08:59:30")
+    memory = listed(None, june(1), june(2), start)
+    assert expected_run(memory, last_start=start, now=june(2)) == covered(june(2))
+    assert next_change(memory, last_start=start, now=june(2)) is None
+
+
+def test_without_show_permission_the_newest_of_several_covered_next_runs_is_expected() -> None:
+    """Also before the list, which may fail, has moved on from it."""
+    memory = listed(None, june(1), june(2))
+    memory = listed(memory, june(2, "09:00:30"), june(3))
+    start = june(3, "09:00:03")
+    assert expected_run(memory, last_start=start, now=june(3, "10:00:00")) == covered(june(3))
+
+
 def test_without_show_permission_a_never_run_task_must_have_been_seen_before() -> None:
     """A next run already past when the task is first seen proves nothing; nor does one after expiry."""
     memory = listed(None, june(3), june(2))
@@ -505,7 +534,8 @@ def test_a_schedule_that_cannot_be_read_leaves_the_next_run(
     ("next_run", "answer"),
     [
         (june(10), False),
-        (june(10, "09:00:59"), False),
+        (june(10, "09:01:00"), False),
+        (june(10, "08:59:00"), False),
         (june(10, "09:01:01"), True),
         (june(10, "01:00:00"), True),
         (None, False),
