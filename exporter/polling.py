@@ -123,7 +123,7 @@ def overload(*, timed: int, triggered: int, watched: int, events: int, polling: 
     interval, rate = polling.interval, polling.requests_per_second
     lists = sum(max(1, math.ceil(tasks / TASKS_LIMIT)) for tasks in (timed, triggered))
     in_turn = interval / _refresh_period(polling)
-    between = max(0.0, interval / _cadence(polling) - in_turn)
+    between = interval / _cadence(polling) - in_turn
     records = watched * math.ceil(polling.history / RECORDS_LIMIT) * in_turn + events * between
     needed = (lists + records) / interval
     if not rate or needed <= rate:

@@ -94,6 +94,7 @@ def test_a_change_that_tells_of_no_run_is_no_reason(change: dict[str, Any]) -> N
 def test_a_change_is_one_only_against_the_entry_at_the_last_read() -> None:
     """An entry that wavers and is back as it was read shows nothing new."""
     assert reason(replace(READ, read_entry=replace(ENTRY, last_status="FAIL"))) == "changed"
+    assert reason(replace(READ, read_entry=None)) == "changed"  # it was not listed then
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,8 @@ def test_a_triggered_task_has_a_third_of_refresh_for_its_cadence(
 ) -> None:
     """Within half an interval of its 300 s: cycles jitter."""
     triggered = replace(READ, triggered=True, read_at=MOMENT - since_read, whole_at=MOMENT - 60)
-    assert reason(triggered) == expected
+    found = ask(triggered)
+    assert found == (expected and Due("triggered", MOMENT - since_read + 300, whole=False))
 
 
 def test_the_cadence_of_triggered_tasks_is_at_least_the_interval() -> None:
@@ -280,17 +282,18 @@ def test_a_tasks_turn_survives_a_restart() -> None:
 
 
 def test_the_first_sweep_reads_failures_first_then_the_nearest_next_run() -> None:
-    """A task without a next run comes last of its kind."""
+    """Past or to come; a task without a next run comes last of its kind, in the list or not."""
     failed = (replace(ENTRY, next_run=NOW + 90), True)
-    soon, late, ran = ((replace(ENTRY, next_run=NOW + seconds), False) for seconds in (60, 9000, -30))
-    idle: tuple[Task | None, bool] = (None, False)
-    order = sorted([idle, late, soon, failed, ran], key=lambda each: first_sweep_rank(each[0], each[1], NOW))
-    assert order == [failed, ran, soon, late, idle]
+    order: list[tuple[Task | None, bool]] = [failed]
+    order += [(replace(ENTRY, next_run=NOW + seconds), False) for seconds in (-30, 60, -500, 9000)]
+    order += [(replace(ENTRY, next_run=None), False), (None, False)]
+    mixed = [*order[3:5], *order[:3], *order[5:]]
+    assert sorted(mixed, key=lambda each: first_sweep_rank(each[0], each[1], NOW)) == order
 
 
 def test_the_back_off_doubles_up_to_refresh() -> None:
     """A refresh shorter than the interval does not make it shorter than that."""
-    assert [back_off(failures, POLLING) for failures in (1, 2, 3, 4, 5, 6, 999)] == [
+    assert [back_off(failures, POLLING) for failures in (1, 2, 3, 4, 5, 6, 9999)] == [
         60,
         120,
         240,
@@ -305,6 +308,8 @@ def test_the_back_off_doubles_up_to_refresh() -> None:
 def test_a_rate_that_carries_the_tasks_is_no_news() -> None:
     """A thousand tasks are 21 pages and 67 reads in a minute; no limit carries anything."""
     assert overload(timed=1000, triggered=0, watched=1000, events=0, polling=POLLING) is None
+    just = Polling(requests_per_second=2 / 60)  # an empty list of either kind is a request
+    assert overload(timed=0, triggered=0, watched=0, events=0, polling=just) is None
     unlimited = Polling(requests_per_second=0.0)
     assert overload(timed=10**6, triggered=0, watched=10**6, events=0, polling=unlimited) is None
 
