@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tests.packaging.workshop import CHART, ROOT
 
-FILES = (ROOT / "docs" / "install.md", CHART / "README.md")
+README = ROOT / "README.md"
+INSTALL = ROOT / "docs" / "install.md"
+FILES = (README, INSTALL, CHART / "README.md")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -17,10 +19,13 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 class Block:
     """One fenced block: the document, the heading that it stands under, its language and text."""
 
-    document: str
+    document: Path
     heading: str
     language: str
     text: str
+
+    def __str__(self) -> str:
+        return f"{self.document.relative_to(ROOT)}: {self.heading}"
 
     @property
     def file(self) -> str:
@@ -39,10 +44,19 @@ def blocks(language: str, file: Path | None = None) -> list[Block]:
     """Return the blocks of a language, of one document or of all."""
     found = []
     for path in [file] if file else FILES:
-        text = path.read_text(encoding="utf-8")
+        text = section(path)
         for match in _BLOCK.finditer(text):
             if match[1] == language:
                 before = _BLOCK.sub("", text[: match.start()])
                 headings = re.findall(r"^#+ (.+)$", before, re.MULTILINE)
-                found.append(Block(path.name, headings[-1], match[1], match[2]))
+                found.append(Block(path, headings[-1], match[1], match[2]))
     return found
+
+
+def section(path: Path) -> str:
+    """Return what a document says about installing: of the README one section, of the others everything."""
+    text = path.read_text(encoding="utf-8")
+    if path != README:
+        return text
+    (found,) = re.findall(r"^## Install$.*?(?=^## )", text, re.MULTILINE | re.DOTALL)
+    return str(found)

@@ -1,7 +1,8 @@
 """Every command and every file in the documents about installing is run, or read by who would read it.
 
 What needs an engine, a cluster or an init system is given to its own program for a check of the syntax
-(`--help` behind the arguments: an unknown flag is still an error), and what it refers to must exist.
+(`--help` behind the arguments: an unknown flag is still an error), and what it refers to must exist. Docker's
+command line is read here, since few machines have it.
 """
 
 from __future__ import annotations
@@ -15,22 +16,39 @@ from pathlib import Path
 import pytest
 import yaml
 
+import exporter
 from exporter.configfile import parse_config
 from tests.packaging.chart import Manifest, template
 from tests.packaging.cluster import COMMAND
-from tests.packaging.documents import FILES, Block, blocks
+from tests.packaging.documents import INSTALL, README, Block, blocks
 from tests.packaging.workshop import ROOT, program
 
 SHELL = blocks("sh")
 YAML = blocks("yaml")
-INSTALL = FILES[0]
+DOCKER = {
+    "build": ({"--tag", "--build-arg"}, set[str]()),
+    "run": (
+        {"--publish", "--env", "--volume", "--name", "--restart", "--cap-drop", "--security-opt"},
+        {"--rm", "--detach", "--read-only"},
+    ),
+    "exec": (set(), set()),
+    "kill": ({"--signal"}, set()),
+    "push": (set(), set()),
+}
+"""The options of docker that the documents use: those with a value, and those without."""
+TAG = rf"(registry\.example\.com/)?workspace-exporter:{re.escape(exporter.__version__)}"
+SHAPES = {
+    "--tag": TAG,
+    "--publish": r"(127\.0\.0\.1:)?\d+:10068",
+    "--volume": r"\$PWD/[\w.]+:/etc/workspace-exporter/[\w.]+:ro",
+}
 OPT, ETC = "/opt/workspace-exporter", "/etc/"
 
 
 class Reader:
     """Does what the documents say, in a checkout of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, document: Path = INSTALL) -> None:
         self.home = home
         self.checkout = home / "checkout"
         self.checkout.mkdir()
@@ -40,7 +58,7 @@ class Reader:
             shutil.copyfile(ROOT / name, self.checkout / name)
         for name in ("access_key", "secret_key", "config.yml"):
             (self.checkout / name).write_text("x\n", encoding="utf-8")
-        for block in blocks("yaml", INSTALL):
+        for block in blocks("yaml", document):
             if block.file and "/" not in block.file:
                 (self.checkout / block.file).write_text(block.text, encoding="utf-8")
 
@@ -88,27 +106,25 @@ class Reader:
                 assert re.search(rf"^ .*{re.escape(word)}\b", known, re.MULTILINE), word
 
     def on_docker(self, words: list[str]) -> None:
-        """What it builds from, mounts and runs must be there and understood."""
-        kinds = {"build": self.docker_build, "run": self.docker_run, "compose": self.docker_compose}
-        known = {"exec", "kill", "push"}
-        assert words[1] in kinds.keys() | known
-        if words[1] in kinds:
-            kinds[words[1]](words)
-        if words[1] == "exec":
-            self.on_workspace_exporter(words[3:])
-        if words[1] != "compose" and shutil.which("docker"):
+        """What it builds from and runs must be there and understood; so must the options."""
+        if words[1] == "compose":
+            self.docker_compose(words)
+            return
+        rest = docker_operands(words[1], words[2:])
+        if words[1] == "build":
+            assert rest == ["."]
+            assert (self.checkout / "Dockerfile").is_file()
+        elif words[1] == "run":
+            assert re.fullmatch(TAG, rest[0])
+            self.on_workspace_exporter(
+                ["workspace-exporter", *(rest[1:] or ["run", "--config.file=config.yml"])]
+            )
+        elif words[1] == "push":
+            assert re.fullmatch(TAG, rest[0])
+        elif words[1] == "exec":
+            self.on_workspace_exporter(rest[1:])
+        if shutil.which("docker"):
             self.run([*words[:2], "--help", *words[2:]])
-
-    def docker_build(self, words: list[str]) -> None:
-        """The context is the checkout."""
-        assert words[-1] == "."
-        assert (self.checkout / "Dockerfile").is_file()
-
-    def docker_run(self, words: list[str]) -> None:
-        """The image is one that the document built; the exporter understands the arguments behind it."""
-        (place,) = [index for index, word in enumerate(words) if word.startswith("workspace-exporter:")]
-        arguments = words[place + 1 :] or ["run", "--config.file=config.yml"]
-        self.on_workspace_exporter(["workspace-exporter", *arguments])
 
     def docker_compose(self, words: list[str]) -> None:
         """The file exists, the service too; the flags are Compose's."""
@@ -152,12 +168,45 @@ class Reader:
         assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), words[1]
 
 
-def names(found: list[Block]) -> list[str]:
-    """Return names for parametrised tests."""
-    return [f"{block.document}: {block.heading}" for block in found]
+def docker_operands(verb: str, words: list[str]) -> list[str]:
+    """Return what follows the options of a docker command; an unknown or malformed option is an error."""
+    valued, switches = DOCKER[verb]
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        assert option in valued | switches, f"docker {verb} {option}"
+        if option in valued:
+            value = rest.pop(0) if rest else ""
+            assert re.fullmatch(SHAPES.get(option, ".+"), value), f"{option} {value}"
+    assert rest, f"docker {verb} of what?"
+    return rest
 
 
-@pytest.mark.parametrize("block", SHELL, ids=names(SHELL))
+def test_the_readme_has_a_short_path_for_each_way() -> None:
+    """Pip, container, compose, Helm with the operator and without, each in a handful of commands."""
+    found = {block.heading: block.commands for block in blocks("sh", README)}
+    programs = {heading: {Path(words[0]).name for words in found[heading]} for heading in found}
+    assert programs == {
+        "pip": {"python3", "pip", "workspace-exporter"},
+        "Container": {"docker"},
+        "Compose": {"docker"},
+        "Helm with the Prometheus operator": {"docker", "kubectl", "helm"},
+        "Helm without the operator": {"helm", "kubectl"},
+    }
+    assert all(len(commands) <= 5 for commands in found.values())
+
+
+def test_the_container_gets_the_variables_of_the_configuration() -> None:
+    """What the README's configuration takes from the environment is what its container is given."""
+    (run,) = [words for block in blocks("sh", README) for words in block.commands if "--env" in words]
+    given = {run[place + 1] for place, word in enumerate(run) if word == "--env"}
+    (shown,) = re.findall(
+        r"^# config\.yml$.*?^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert given == set(re.findall(r"\$\{(\w+)\}", shown))
+
+
+@pytest.mark.parametrize("block", SHELL, ids=str)
 def test_the_shell_understands_every_block(block: Block) -> None:
     """Bash parses each block without a complaint."""
     done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
@@ -165,14 +214,14 @@ def test_the_shell_understands_every_block(block: Block) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("heading", sorted({block.heading for block in SHELL}))
+@pytest.mark.parametrize("heading", sorted({str(block) for block in SHELL}))
 def test_every_command_works(heading: str, tmp_path: Path) -> None:
     """The commands under each heading are run in order, or are well-formed where that is all to be seen."""
-    reader = Reader(tmp_path)
-    for block in SHELL:
-        if block.heading == heading:
-            for words in block.commands:
-                reader.follow(words)
+    found = [block for block in SHELL if str(block) == heading]
+    reader = Reader(tmp_path, found[0].document)
+    for block in found:
+        for words in block.commands:
+            reader.follow(words)
 
 
 @pytest.mark.real
@@ -184,6 +233,10 @@ def test_the_reader_sees_mistakes(tmp_path: Path) -> None:
         "helm upgrade --install we helm/workspace-exporter --values missing.yml",
         "kubectl port-forward --nosuch service/x 1:1",
         "docker run workspace-exporter:0.1.0 demmo",
+        "docker run --raed-only workspace-exporter:0.1.0 demo",
+        "docker run --publish 10068:10086 workspace-exporter:0.1.0 demo",
+        "docker run --env workspace-exporter:0.1.0",
+        "docker build --tag workspace-exporter:0.1.0",
         "docker compose --file examples/docker-compose.yml up --detatch",
         "systemctl enabel workspace-exporter",
         "make nothing",
@@ -194,7 +247,7 @@ def test_the_reader_sees_mistakes(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("block", YAML, ids=names(YAML))
+@pytest.mark.parametrize("block", YAML, ids=str)
 def test_every_file_is_good(block: Block, tmp_path: Path) -> None:
     """Configurations are parsed by the exporter, values rendered by helm, the rest checked by promtool."""
     tree: Manifest = yaml.safe_load(block.text)
