@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import h11
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.serving import responder
 from exporter.serving.responder import (
     CHUNK_BYTES,
     BrokenAnswerError,
@@ -130,6 +132,27 @@ async def test_a_large_body_is_sent_in_pieces() -> None:
     _, text = await wire.run(Script([start(200, (b"content-length", str(size).encode())), body(b"x" * size)]))
     assert len(text) == size
     assert max(map(len, wire.written)) < CHUNK_BYTES + 1000
+
+
+@pytest.mark.parametrize(("turn", "least", "most"), [(0.0, 20, 40), (1000.0, 0, 2)])
+async def test_an_answer_gives_way_when_its_turn_is_over(
+    monkeypatch: pytest.MonkeyPatch, turn: float, least: int, most: int
+) -> None:
+    """A body of twenty pieces holds the event loop for a turn at a time, and no longer."""
+    monkeypatch.setattr(responder, "TURN_SECONDS", turn)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    size = 20 * CHUNK_BYTES
+    await Wire().run(Script([start(200, (b"content-length", str(size).encode())), body(b"x" * size)]))
+    beside.cancel()
+    assert least <= turns <= most
 
 
 @pytest.mark.parametrize(
