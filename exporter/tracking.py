@@ -150,14 +150,14 @@ class TrackedTask:
 
     # What is observed
 
-    def listed(self, entry: Task, *, project_id: str, now: float, new: bool = False) -> bool:
+    def listed(self, entry: Task, *, project_id: str, now: float, new: bool) -> bool:
         """The project's list holds the task; `new` where an earlier list did not.
 
         Returns whether that changed anything.
         """
         self._new |= new
         before = self._state.listing
-        changed = before is None or entry != before
+        changed = entry != before
         if self._state.found is False:
             self._forget()
         if changed:
@@ -171,7 +171,7 @@ class TrackedTask:
                 self._memory, now=now, task=entry, schedule=schedule, zone=zone
             )
             # An interval whose days the next run has moved may be no longer the same interval.
-            self._schedule_in_doubt |= plan is not None and plan != self._memory.plan
+            self._schedule_in_doubt |= plan != self._memory.plan
             self._schedule_in_doubt |= before is None or in_doubt(self._memory, before, entry, now)
             self._derive(now)
         return changed
@@ -245,9 +245,7 @@ class TrackedTask:
         """Its schedule was read."""
         self._schedule_in_doubt, self._schedule_at = False, now
         zone = self._zone(schedule)
-        self._memory = expectation.observe(
-            self._memory, now=now, schedule=schedule, zone=zone, last_start=self._last_start
-        )
+        self._memory = expectation.observe(self._memory, now=now, schedule=schedule, zone=zone)
         plan = self._memory.plan_in_force
         period = period_seconds(plan) if plan else None
         self._set(now, schedule=schedule, schedule_period=period, name=schedule.name or self.state.name)
@@ -286,7 +284,7 @@ class TrackedTask:
         """The task is gone, or back as another: of its runs only those counted are remembered."""
         self._history = self._details_of = self._details = None
         self._kept = []
-        self._progress = replace(self._progress, read_at=None, read_entry=None, last_start=0.0, running=False)
+        self._progress = replace(self._progress, read_at=None)
         self._schedule_in_doubt = True
         self._change(listing=None, schedule=None, schedule_period=None, last_poll=None, poll_ok=None)
 

@@ -29,7 +29,7 @@ def tracked(runs: list[Truth], known: Config, moment: float) -> TaskState:
     """What the daemon's own bookkeeping makes of the records as upstream would have sent them at a moment."""
     task = TrackedTask("prod", "8d2e", None, known, now=moment, moment=0.0)
     records = [record for truth in runs if (record := truth.known_at(moment))]
-    task.listed(replace(LISTING, enabled=None), project_id="0a1b", now=moment)
+    task.listed(replace(LISTING, enabled=None), new=False, project_id="0a1b", now=moment)
     task.records(Read(items=records, total=len(records)), None, now=moment, moment=0.0)
     task.schedule_read(DAILY, now=moment)
     return task.state

@@ -30,7 +30,7 @@ class Desk:
         self.failures: list[ApiError] = []
         config = configured()
         self.task = TrackedTask("prod", "a", None, config, now=EPOCH, moment=self.clock.monotonic())
-        self.task.listed(listed("a"), project_id="p1", now=EPOCH)
+        self.task.listed(listed("a"), new=False, project_id="p1", now=EPOCH)
         self.reader = Reader(
             self.upstream,
             Reports(),

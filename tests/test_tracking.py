@@ -55,13 +55,13 @@ class Tracked:
         """What is shown."""
         return self.task.state
 
-    def list(self, entry: Task, *, new: bool = False) -> None:
-        """The list shows the entry."""
-        self.task.listed(entry, new=new, project_id="p1", now=self.now)
+    def list(self, entry: Task, *, new: bool = False) -> bool:
+        """The list shows the entry; returns whether that changed anything."""
+        return self.task.listed(entry, new=new, project_id="p1", now=self.now)
 
-    def unlist(self) -> None:
-        """The list cannot be read, or does not hold the task."""
-        self.task.unlisted(project_id="p1", now=self.now)
+    def unlist(self, project_id: str = "p1") -> bool:
+        """The list cannot be read, or does not hold the task; returns whether that changed anything."""
+        return self.task.unlisted(project_id=project_id, now=self.now)
 
     def read(self, *records: Record, since: float | None = None, truncated: bool = False) -> None:
         """The records are read, back to `since`."""
@@ -111,6 +111,8 @@ def test_a_task_is_called_by_the_configuration_or_the_list_or_the_schedule_or_it
     assert unlisted.state.name == "t"
     unlisted.schedule(replace(DAILY, name="by schedule"))
     assert unlisted.state.name == "by schedule"
+    unlisted.schedule(DAILY)
+    assert unlisted.state.name == "by schedule"
     unlisted.list(replace(ENTRY, name=""))
     assert unlisted.state.name == "by schedule"
 
@@ -125,6 +127,33 @@ def test_the_last_known_name_outlives_the_list_and_the_task() -> None:
     assert tracked.state.name == "renamed"
     tracked.lack()
     assert tracked.state.name == "renamed"
+
+
+def test_only_what_is_another_word_changes_anything() -> None:
+    """So that a task which stays as it is, is not shown anew in each cycle."""
+    tracked = Tracked(entry=None)
+    assert tracked.task.key == ("prod", "t")
+    assert [tracked.unlist(), tracked.unlist(), tracked.unlist("p2"), tracked.unlist("p1")] == [1, 0, 1, 1]
+    assert tracked.state.project_id == "p1"
+    assert [tracked.list(ENTRY), tracked.list(ENTRY), tracked.list(replace(ENTRY, name="x"))] == [1, 0, 1]
+    assert [tracked.unlist(), tracked.unlist()] == [1, 0]
+    assert Tracked().state.project_id == "p1"
+    assert (tracked.state.project_id, tracked.state.listing) == ("p1", None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "rank"),
+    [
+        (replace(ENTRY, last_status="fail", next_run=NOON + 60), (False, 60.0)),
+        (replace(ENTRY, last_status="SUCCESS", next_run=NOON - 90), (True, 90.0)),
+        (None, (True, float("inf"))),
+    ],
+)
+def test_the_first_sweep_takes_what_the_list_calls_failed_first(
+    entry: Task | None, rank: tuple[bool, float]
+) -> None:
+    """Then the nearest next run."""
+    assert Tracked(entry=entry).task.sweep_rank(NOON) == rank
 
 
 # --- records ------------------------------------------------------------------------------------------------
@@ -153,6 +182,15 @@ def test_what_had_finished_before_the_first_read_is_not_counted() -> None:
         tracked.read(old, record("r2", NINE, success_num=3, failed_num=1, skip_num=2))
         assert tracked.runs == {"partial": 1}
         assert tracked.state.counts.desktops == (3, 1, 2)
+
+
+def test_what_was_counted_of_a_task_is_there_from_the_begin_when_it_comes_back() -> None:
+    """It left the selection, and a list that wavers must not count its runs again."""
+    tracked = Tracked()
+    tracked.read()
+    tracked.read(record("r1", NINE, "FAIL", failed_num=2))
+    back = TrackedTask("prod", "t", None, configured(), now=NOON, moment=MOMENT, met=tracked.task.met)
+    assert back.state.counts == tracked.state.counts
 
 
 def test_all_runs_of_a_task_that_an_earlier_list_did_not_hold_are_counted() -> None:
@@ -207,9 +245,19 @@ def test_a_task_that_does_not_exist_shows_nothing_of_its_past() -> None:
     assert tracked.runs == {"success": 1, "failed": 1}
 
 
+def test_a_listed_task_that_does_not_exist_is_there_again_with_the_next_list() -> None:
+    """Though its entry is the same: upstream has two copies, and the records came from the older one."""
+    tracked = Tracked()
+    tracked.lack()
+    assert (tracked.state.found, tracked.state.listing) == (False, None)
+    assert tracked.list(ENTRY)
+    assert (tracked.state.found, (tracked.due() or REFRESH).reason) == (True, "new")
+
+
 def test_a_missing_task_is_looked_for_in_its_turn_only() -> None:
     """Its records are the only sign where the list cannot be read."""
     tracked = Tracked(entry=None)
+    tracked.schedule()
     tracked.lack()
     tracked.at = 60
     tracked.unlist()
@@ -218,6 +266,9 @@ def test_a_missing_task_is_looked_for_in_its_turn_only() -> None:
     assert (tracked.due() or WHOLE).reason == "refresh"
     tracked.read(record("r1", NINE))
     assert (tracked.state.found, tracked.state.history is not None) == (True, True)
+    assert tracked.task.schedule_wanted
+    tracked.at += 60
+    assert (tracked.due() or WHOLE).reason == "unlisted"
 
 
 def test_a_run_in_progress_is_followed_until_the_newest_one_is_overdue() -> None:
@@ -236,9 +287,10 @@ def test_a_run_in_progress_is_followed_until_the_newest_one_is_overdue() -> None
     tracked.read(stuck, going)
     tracked.at += 60
     assert tracked.due() is None
-    tracked.read(stuck)
-    tracked.at += 60
-    assert tracked.due() is None
+    for ended in ([], [record("r2", NOON - 60)]):
+        tracked.read(stuck, *ended)
+        tracked.at += 60
+        assert tracked.due() is None
 
 
 # --- back-off -----------------------------------------------------------------------------------------------
@@ -255,10 +307,13 @@ def test_failures_in_a_row_are_repeated_ever_more_rarely() -> None:
             tracked.at += 60
         waits.append(tracked.at - failed_at)
     assert waits == [60, 120, 240, 480, 900, 900]
-    tracked.read()
-    tracked.fail()
-    tracked.at += 60
-    assert tracked.due() == Due("retry", tracked.moment, whole=True)
+    for ended in (tracked.read, tracked.lack):
+        ended()
+        assert tracked.due() is None
+        tracked.fail()
+        assert tracked.due() is None
+        tracked.at += 60
+        assert tracked.due() == Due("retry", tracked.moment, whole=True)
 
 
 def test_upstreams_own_wish_outlasts_the_back_off() -> None:
@@ -278,7 +333,7 @@ def test_only_a_failing_task_that_was_not_just_tried_is_probed() -> None:
     assert tracked.task.probe_rank(tracked.moment) is None
     tracked.fail()
     assert tracked.task.probe_rank(tracked.moment) is None
-    assert tracked.task.probe_rank(tracked.moment + 1) == MOMENT
+    assert tracked.task.probe_rank(tracked.moment + 0.1) == MOMENT
     tracked.read()
     assert tracked.task.probe_rank(tracked.moment + 1) is None
 
@@ -326,11 +381,25 @@ def test_what_is_too_old_is_withdrawn_and_comes_back() -> None:
     shown = tracked.state
     assert tracked.task.next_change == NOON + HOUR
     assert not tracked.task.advance(NOON + HOUR - 1)
+    assert not tracked.task.withdrawn
     assert tracked.task.advance(NOON + HOUR)
+    assert (tracked.task.withdrawn, tracked.task.next_change) == (True, float("inf"))
     assert tracked.state == replace(shown, history=None, details=None, expected_run=None)
     assert not tracked.task.advance(NOON + 2 * HOUR)
     assert tracked.task.unchanged(None, NOON + 2 * HOUR)
     assert tracked.state == replace(shown, last_poll=NOON + 2 * HOUR)
+
+
+def test_what_is_withdrawn_is_still_due_while_a_run_is_missed() -> None:
+    """Though the expected run is not shown: the read that would show it again is wanted the more."""
+    tracked = Tracked(max_age="1h")
+    tracked.schedule()
+    tracked.read(record("r1", NINE))
+    tracked.at = NINE + DAY - NOON - 1
+    tracked.task.advance(tracked.now)
+    assert (tracked.due() or WHOLE).reason == "refresh"
+    tracked.at += 1
+    assert (tracked.state.expected_run, (tracked.due() or WHOLE).reason) == (None, "due")
 
 
 def test_failed_reads_do_not_delay_the_withdrawal() -> None:
@@ -363,6 +432,19 @@ def test_an_occurrence_is_expected_from_its_very_second() -> None:
     assert tracked.due() is None
 
 
+def test_records_that_upstream_drops_do_not_make_their_occurrences_missed() -> None:
+    """What a run once covered is not expected again; nothing is, until the next one falls due."""
+    tracked = Tracked()
+    tracked.schedule()
+    tracked.read()
+    assert tracked.state.expected_run is None
+    tracked.at = DAY
+    tracked.read(record("r1", NINE + DAY))
+    assert tracked.state.expected_run == NINE + DAY
+    tracked.read()
+    assert tracked.state.expected_run is None
+
+
 # --- schedule -----------------------------------------------------------------------------------------------
 
 
@@ -375,6 +457,7 @@ def test_a_schedule_is_read_once_and_gives_the_period() -> None:
     tracked.at = NINE + DAY - NOON + 5
     tracked.list(replace(ENTRY, next_run=NINE + 2 * DAY, last_status="FAIL", name="renamed"))
     assert not tracked.task.schedule_wanted
+    assert (tracked.state.schedule, tracked.state.schedule_period) == (DAILY, DAY)
 
 
 def test_a_schedule_is_read_again_when_the_list_shows_an_edit() -> None:
@@ -396,6 +479,21 @@ def test_a_triggered_task_has_no_schedule_to_read() -> None:
     assert not tracked.task.schedule_wanted
     tracked.unlist()
     assert tracked.task.schedule_wanted, "only the list can tell that without asking"
+    tracked.schedule(Schedule(scheduled_type="LIFE_CYCLE"))
+    assert not tracked.task.schedule_wanted
+    tracked.at = 900
+    tracked.unlist()
+    assert tracked.task.schedule_wanted, "it may have been edited"
+
+
+def test_a_triggered_task_is_read_at_its_own_cadence() -> None:
+    """No next run announces its runs; a third of `refresh` is 300 s."""
+    for entry, reason in ((replace(ENTRY, scheduled_type="LIFE_CYCLE"), "triggered"), (ENTRY, None)):
+        tracked = Tracked(entry=entry)
+        tracked.read()
+        tracked.at = 300
+        due = tracked.due()
+        assert (due and due.reason) == reason
 
 
 def test_a_schedule_that_names_no_times_has_no_period_and_leaves_what_the_list_says() -> None:
@@ -537,11 +635,11 @@ def test_an_interval_whose_days_move_is_read_again() -> None:
 
 def test_a_task_that_has_become_a_triggered_one_has_no_period_and_expects_nothing() -> None:
     """Nor does it, back on a schedule, miss what it would have done meanwhile."""
-    tracked = Tracked(entry=replace(ENTRY, next_run=NINE + DAY))
+    tracked = Tracked(entry=replace(ENTRY, next_run=NINE + DAY), max_age="7d")
     tracked.schedule()
     tracked.read(record("r1", NINE))
     assert (tracked.state.schedule_period, tracked.state.expected_run) == (DAY, NINE)
-    tracked.list(replace(ENTRY, scheduled_type="LIFE_CYCLE", next_run=None))
+    tracked.list(replace(ENTRY, scheduled_type="LIFE_CYCLE", next_run=None, time_zone="no zone"))
     state = tracked.state
     assert (state.schedule, state.schedule_period, state.expected_run) == (None, None, None)
     assert not tracked.task.schedule_wanted
