@@ -89,7 +89,7 @@ class Read(Generic[T]):
                 new.append(item)
         self.items += new
         self.barren = 0 if new else self.barren + 1
-        self.shrank |= self.pages > 0 and page.total < self.total
+        self.shrank |= page.total < self.total
         self.received += page.received
         self.total = page.total
         self.pages += 1
@@ -209,7 +209,7 @@ def _from_the_end(got: Read[Record], wanted: int, back_to: float | None) -> Conv
         page = yield PageRequest(high, RECORDS_LIMIT)
         tail += got.add(page)
         high += page.received
-        if not page.received or got.barren or got.pages >= MAX_RECORD_PAGES:
+        if got.barren or got.pages >= MAX_RECORD_PAGES:
             return (yield from _whole())
     while low > front and not _enough(tail, wanted, back_to):
         offset = max(front, low - RECORDS_LIMIT)

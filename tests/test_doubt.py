@@ -48,7 +48,15 @@ def test_what_no_run_explains_is_an_edit(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [{}, {"name": "other"}, {"last_status": "FAIL"}, {"enabled": False}])
 def test_what_says_nothing_of_times_is_none(change: dict[str, Any]) -> None:
     """A name, a result, or that the task is switched off."""
-    assert not doubted(TUESDAY - HOUR, **change)
+    for before in (BEFORE, replace(BEFORE, enabled=False)):
+        assert not doubted(TUESDAY - HOUR, before=before, **change)
+
+
+def test_the_first_next_run_that_upstream_names_is_none() -> None:
+    """Where it is the schedule's next occurrence."""
+    before = replace(BEFORE, next_run=None)
+    assert not doubted(TUESDAY - HOUR, before=before, next_run=TUESDAY)
+    assert doubted(TUESDAY - HOUR, before=before, next_run=TUESDAY + DAY)
 
 
 def test_a_task_switched_on_again_may_have_been_edited_meanwhile() -> None:

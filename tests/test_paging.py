@@ -135,16 +135,29 @@ def test_a_front_that_only_looks_ascending_is_found_out() -> None:
 
 def test_records_with_the_start_of_the_last_one_wanted_are_looked_for() -> None:
     """A tie at the edge of the window is decided by id, so all of the tie are read."""
-    everything = [Record(f"r{n:03}", 1_000_000 + n // 10) for n in range(300)]
-    read, _ = converse(newest_records(95), serve(everything[::-1]))
-    assert newest(read, 95) == [r.id for r in everything[-95:]]
+    everything = [Record(f"r{n // 10:02}{9 - n % 10}", 1_000_000 + n // 10) for n in range(305)]
+    read, asked = converse(newest_records(98), serve(everything[::-1]))
+    assert newest(read, 98) == [r.id for r in sorted(everything, key=lambda r: (r.start, r.id))[-98:]]
+    assert len(asked) == 2, "the first page ends within ten records of one start"
+
+
+def test_a_tie_without_end_ends_at_the_cap() -> None:
+    """Nearly ten thousand records of one start, at the end of an ascending list, read from either side."""
+    everything = records(100) + [Record(f"s{n}", 2_000_000) for n in range(9900)]
+    read, asked = converse(newest_records(99), serve(everything))
+    assert len(asked) == 2 * MAX_RECORD_PAGES
+    assert read.truncated
 
 
 def test_nothing_readable_is_a_failed_read() -> None:
     """Records came and none could be read: the answer says nothing of the task, so it is an error."""
     page: Page[Record] = Page((), 3, 3, Counter(time=3))
-    with pytest.raises(BodyError, match="none of 3 entries"):
+    with pytest.raises(BodyError, match="list_records: none of 3 entries") as caught:
         converse(newest_records(100), lambda _: page)
+    assert caught.value.label == "body"
+    tasks: Page[Task] = Page((), 3, 3, Counter(id=3))
+    with pytest.raises(BodyError, match="list_tasks: none of 3 entries"):
+        converse(all_tasks(100), lambda _: tasks)
     read, _ = converse(newest_records(100), lambda _: Page((), 0, 0, Counter()))
     assert read.items == []
 
@@ -167,6 +180,13 @@ def test_a_total_that_lies_loses_no_record_and_ends(total: int) -> None:
     read, asked = converse(newest_records(100), serve(everything, total=total))
     assert newest(read, 100) == [r.id for r in everything[-100:]]
     assert len(asked) < 20
+
+
+def test_an_empty_page_ends_a_list_whose_total_is_too_large() -> None:
+    """It is asked for once, since the last page before it was no full one."""
+    everything = records(250)
+    _, asked = converse(newest_records(300), serve(everything[::-1], total=10**9))
+    assert [request.offset for request in asked] == [0, 100, 200, 250]
 
 
 def test_endless_pages_end() -> None:
@@ -222,6 +242,22 @@ def test_a_list_that_shrinks_while_it_is_paged_is_read_again() -> None:
     assert [request.offset for request in asked] == [0, 100, 200, 0, 100, 200]
     assert {r.id for r in read.items} == {r.id for r in shuffled[1:]}
     assert not read.truncated
+
+
+@pytest.mark.parametrize(("steady", "truncated"), [(3, False), (4, True)])
+def test_a_list_that_shrinks_in_each_read_is_taken_as_it_is(steady: int, truncated: bool) -> None:  # noqa: FBT001 - the expectation
+    """After three reads, and what they may have missed is said, unless the third found the list at rest."""
+    everything = records(300)[::-1]
+    reads = calls = 0
+
+    def answer(request: PageRequest) -> Page[Record]:
+        nonlocal reads, calls
+        reads += request.offset == 0
+        calls += reads < steady
+        return serve(everything[calls:])(request)
+
+    read, _ = converse(newest_records(300), answer)
+    assert (reads, read.truncated) == (3, truncated)
 
 
 def test_the_same_id_twice_is_kept_as_a_repeat() -> None:

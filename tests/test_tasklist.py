@@ -99,9 +99,10 @@ def test_a_deleted_task_of_a_short_list_costs_nothing() -> None:
 @pytest.mark.parametrize(("most", "bad"), [(60, ""), (1000, "t007")])
 def test_a_list_that_proves_no_absence_is_not_read_again(most: int, bad: str) -> None:
     """It was cut, or an entry could not be read: nobody leaves for not being in it."""
-    lists = Lists(names(70), bad=bad)
-    tasks = lists.read("gone", most=most)
-    assert (tasks.complete, tasks.truncated, len(lists.asked)) == (False, not bad, 3)
+    for timed, triggered in ((names(70), names(3, "e")), (names(3, "e"), names(70))):
+        lists = Lists(timed, triggered, bad=bad)
+        tasks = lists.read("gone", most=most)
+        assert (tasks.complete, tasks.truncated, len(lists.asked)) == (False, not bad, 3)
 
 
 def test_a_second_read_that_fails_is_a_failed_read() -> None:

@@ -49,6 +49,7 @@ def test_a_read_in_between_keeps_what_is_older_than_it_went() -> None:
     """Of the runs read again, the new sight counts; a run that is gone from the part read is gone."""
     kept = [run(1), run(2), run(3, None), run(4, None)]
     assert merge(kept, [run(3), run(5, None)], 3, 200) == [run(1), run(2), run(3), run(5, None)]
+    assert merge(kept, [run(5, None)], 3, 200) == [run(1), run(2), run(5, None)]
 
 
 def test_older_runs_that_came_along_are_taken_once() -> None:
