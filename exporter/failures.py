@@ -30,7 +30,6 @@ _LONGEST_WISH = 3600.0
 _MAX_CODE = 64
 _MAX_MESSAGE = 1000
 _MAX_DETAIL = 500
-_MAX_PAGE = 200
 
 _BY_STATUS: dict[int, tuple[type[StatusError], str]] = {
     401: (UnauthorizedError, "the credentials were not accepted"),
@@ -179,7 +178,7 @@ def _entries(value: Any) -> Iterator[dict[str, Any]]:
 def _detail(entry: dict[str, Any], whole: dict[str, Any]) -> str:
     encoded = _word(whole.get("encoded_authorization_message"))
     hint = f"encoded authorization message {encoded}" if encoded else ""
-    return " ".join(part for part in (_word(entry.get("error_detail")), hint) if part)
+    return f"{_word(entry.get('error_detail'))} {hint}"
 
 
 def _word(value: object) -> str:

@@ -82,7 +82,7 @@ def test_a_desktop_without_a_code_is_counted_too() -> None:
 
 def test_the_ten_most_frequent_codes_are_kept() -> None:
     """Equally frequent: those first in the alphabet; the rest as `other`, for each outcome by itself."""
-    desktops = [desktop(number, "FAIL", f"C{number:02}") for number in range(13)]
+    desktops = [desktop(number, "FAIL", f"C{number:02}") for number in reversed(range(13))]
     desktops += [desktop(20, "FAIL", "C12"), desktop(21, "SKIP", "C00")]
     assert summary(*desktops, failed=14, skipped=1).results == (
         *(("failed", f"C{number:02}", 1) for number in range(9)),
@@ -96,6 +96,8 @@ def test_exactly_ten_codes_leave_no_rest() -> None:
     """No sample of 0."""
     details = summary(*(desktop(number, "FAIL", f"C{number}") for number in range(10)))
     assert [code for _, code, _ in details.results] == [f"C{number}" for number in range(10)]
+    details = summary(*(desktop(number, "FAIL", f"C{number:02}") for number in range(11)))
+    assert details.results[-1] == ("failed", "other", 1)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,7 @@ def test_exactly_ten_codes_leave_no_rest() -> None:
         (None, None, [("failed", "A", 1)]),
         (1, 0, [("failed", "A", 1)]),
         (0, 0, [("failed", "A", 1)]),
+        (2, 0, [("failed", "A", 1), ("failed", "unread", 1)]),
         (5, 0, [("failed", "A", 1), ("failed", "unread", 4)]),
         (1, 7, [("failed", "A", 1), ("skipped", "unread", 7)]),
     ],

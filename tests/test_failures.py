@@ -68,6 +68,7 @@ def test_the_iam_shape() -> None:
     error = fail(401, body, {"x-iam-trace-id": "trace-3"})
     assert (error.answer.code, error.answer.message) == ("401", "The username or password is wrong.")
     assert error.answer.request_id == "trace-3"
+    assert error.answer.detail == ""
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,10 @@ def test_the_iam_shape() -> None:
         ({"errorCode": "E.1", "errorMsg": "camel"}, "E.1", "camel"),
         ({"code": "E.2", "message": "short"}, "E.2", "short"),
         ({"anything": {"error_code": "E.3", "error_msg": "nested"}}, "E.3", "nested"),
+        ({"status": 500, "trace": ["x"], "error": {"code": "E.4", "message": "deep"}}, "E.4", "deep"),
         ({"error_msg": "only a message"}, "", "only a message"),
+        ({"error_code": "E.5"}, "E.5", ""),
+        ({"code": 10**64 - 1, "message": 10**64}, "9" * 64, ""),
         ({"error_code": ["no", "text"], "error_msg": None}, "", ""),
         ({"error_code": True, "error_msg": 10**70}, "", ""),
         ({}, "", ""),
@@ -84,7 +88,7 @@ def test_the_iam_shape() -> None:
         ("just text", "", ""),
         (b"plain words", "", "plain words"),
         (b"<html><head><title>502 Bad Gateway</title></head><hr>nginx</html>", "", "502 Bad Gateway nginx"),
-        (b'{"error_code": "cut sho', "", ""),
+        (b' {"error_code": "cut sho', "", ""),
         (b"\xff\xfe", "", "��"),
         (b"", "", ""),
         (b"[" * 100_000, "", ""),
@@ -104,6 +108,7 @@ def test_other_shapes(body: Any, code: str, message: str) -> None:
         (400, {"error_code": "WKS.0001", "error_msg": "The scheduled task does not exist."}),
         (400, {"error_code": "WKS.0001", "error_msg": "The scheduled task DOES NOT EXIST"}),
         (409, {"error": {"message": "record does not exist"}}),
+        (499, {"error_msg": "The scheduled task does not exist."}),
     ],
 )
 def test_not_found(status: int, body: Any) -> None:
@@ -121,6 +126,7 @@ def test_not_found(status: int, body: Any) -> None:
         (400, "IAM.0001", "The project does not exist"),
         (400, "WKS.0001", "offset is out of range"),
         (500, "WKS.0001", "The scheduled task does not exist"),
+        (399, "WKS.0001", "The scheduled task does not exist"),
         (302, "", ""),
     ],
 )
@@ -135,7 +141,10 @@ def test_known_codes_come_with_advice() -> None:
     """Where a code is documented, the reason says what to do."""
     assert "check region and endpoint" in str(fail(404, {"error_code": "APIGW.0101", "error_msg": "x"}))
     assert "not opened" in str(fail(400, {"error_code": "WKS.00170312", "error_msg": "x"}))
-    assert "not followed" in str(fail(302, b"", {"location": "https://elsewhere.test"}))
+    for status in (300, 302, 399):
+        assert "not followed" in fail(status).reason
+    for status in (299, 400, 500):
+        assert fail(status).reason == f"HTTP status {status}"
     assert "elsewhere" not in str(fail(302, b"", {"location": "https://elsewhere.test"}))
 
 
@@ -195,7 +204,8 @@ def test_http_dates() -> None:
     """The three forms of RFC 9110 are dates, where they say GMT."""
     assert http_date("Tue, 14 Nov 2023 22:13:20 GMT") == NOW
     assert http_date("Tuesday, 14-Nov-23 22:13:20 GMT") == NOW
-    assert http_date("2023-11-14T22:13:20Z") is None
+    for text in ("2023-11-14T22:13:20Z", "Tue, 14 Nov 2023 22:13:20", "Tue, 14 Nov 2023 22:13:20 +0800"):
+        assert http_date(text) is None
 
 
 @settings(deadline=None)
@@ -216,11 +226,12 @@ def test_words_of_upstream_are_masked_flattened_and_cut() -> None:
     mask = Mask()
     mask.know("token", "canary-token")
     body = {"error_code": "c" * 500, "error_msg": "a\r\nlevel=error\x1b[31m canary-token" + "x" * 5000}
+    body["error_detail"] = "d" * 5000
     headers = {"x-request-id": "id canary-token"}
     error = failure("x", 400, headers, json.dumps(body).encode(), NOW, mask=mask)
     assert error.answer.message.startswith("a level=error[31m <secret>xxx")
     assert len(error.answer.message) == 1000
-    assert len(error.answer.code) == 64
+    assert (len(error.answer.code), len(error.answer.detail)) == (64, 500)
     assert error.answer.request_id == "id <secret>"
     assert request_id({}) == ""
 
