@@ -134,7 +134,7 @@ async def test_a_large_body_is_sent_in_pieces() -> None:
     assert max(map(len, wire.written)) < CHUNK_BYTES + 1000
 
 
-@pytest.mark.parametrize(("turn", "least", "most"), [(0.0, 20, 40), (1000.0, 0, 2)])
+@pytest.mark.parametrize(("turn", "least", "most"), [(0.0, 15, 25), (1000.0, 0, 2)])
 async def test_an_answer_gives_way_when_its_turn_is_over(
     monkeypatch: pytest.MonkeyPatch, turn: float, least: int, most: int
 ) -> None:
