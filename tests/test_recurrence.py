@@ -338,6 +338,7 @@ def test_nothing_is_due_before_the_first_or_after_the_last_occurrence() -> None:
     assert list(occurrences(plan, 0.0)) == [only]
     assert list(occurrences(plan, only.expected)) == []
     assert list(occurrences(plan, only.expected + 1, only.expected)) == []
+    assert list(occurrences(replace(plan, rule=Once(date(1969, 12, 31))), -1e9)) == []
 
 
 def test_an_interval_without_an_anchor_has_no_known_occurrence() -> None:

@@ -50,8 +50,20 @@ MONTH = Schedule(scheduled_type="MONTH", month_list="1,3,12", date_list="1,2,28,
         (replace(WEEK, week_list=" 7, 07 ,1"), Weekly(frozenset({5, 6}))),
         (replace(MONTH, date_list="l"), Monthly(frozenset({1, 3, 12}), frozenset({-1}))),
         (replace(MONTH, month_list="2", date_list="29"), Monthly(frozenset({2}), frozenset({29}))),
+        *(
+            (
+                replace(MONTH, month_list=f"{month}", date_list="30"),
+                Monthly(frozenset({month}), frozenset({30})),
+            )
+            for month in (4, 6, 9, 11)
+        ),
         (replace(MONTH, month_list="2,3", date_list="31"), Monthly(frozenset({2, 3}), frozenset({31}))),
         (replace(MONTH, month_list="2", date_list="30,L"), Monthly(frozenset({2}), frozenset({30, -1}))),
+        (replace(ONCE, scheduled_date="1970-01-01"), Once(date(1970, 1, 1))),
+        (replace(ONCE, scheduled_date="9998-12-31"), Once(date(9998, 12, 31))),
+        (replace(WEEK, week_list="1," * 127 + " 1"), Weekly(frozenset({6}))),
+        (replace(DAY, life_cycle_type="POST_CREATE_DESKTOP_SUCCESS"), EveryDays(1, 0)),
+        (replace(DAY, day_interval=3288), EveryDays(3288, None)),
         (Schedule(scheduled_type="LIFE_CYCLE"), Triggered()),
         (Schedule(life_cycle_type="POST_CREATE_DESKTOP_SUCCESS"), Triggered()),
     ],
@@ -78,6 +90,7 @@ def test_a_scheduled_time_may_lack_its_seconds_or_a_leading_zero(text: str) -> N
     [
         (Schedule(), "scheduled_type: '' is not known"),
         (replace(DAY, scheduled_type="HOUR"), "scheduled_type: 'HOUR' is not known"),
+        (replace(DAY, scheduled_type="X" * 40), f"scheduled_type: '{'X' * 40}' is not known"),
         (replace(DAY, scheduled_type="X" * 99), f"scheduled_type: '{'X' * 40}…' is not known"),
         (replace(DAY, scheduled_type="a\nb"), "scheduled_type: 'a\\nb' is not known"),
         (replace(DAY, scheduled_time=""), "scheduled_time: '' is not HH:mm:ss"),
@@ -91,11 +104,13 @@ def test_a_scheduled_time_may_lack_its_seconds_or_a_leading_zero(text: str) -> N
         (replace(DAY, day_interval=None), "day_interval: is missing"),
         (replace(DAY, day_interval=0), f"day_interval: must be 1 to {NINE_YEARS} days"),
         (replace(DAY, day_interval=-1), f"day_interval: must be 1 to {NINE_YEARS} days"),
+        (replace(DAY, day_interval=3289), "day_interval: must be 1 to 3288 days"),
         (replace(DAY, day_interval=10**30), f"day_interval: must be 1 to {NINE_YEARS} days"),
         (replace(ONCE, scheduled_date=""), "scheduled_date: '' is not yyyy-MM-dd"),
         (replace(ONCE, scheduled_date="28.02.2025"), "scheduled_date: '28.02.2025' is not yyyy-MM-dd"),
         (replace(ONCE, scheduled_date="2025-02-30"), "scheduled_date: '2025-02-30' does not exist"),
         (replace(ONCE, scheduled_date="2025-00-10"), "scheduled_date: '2025-00-10' does not exist"),
+        (replace(ONCE, scheduled_date="1969-12-31"), "scheduled_date: the year 1969 is out of range"),
         (replace(ONCE, scheduled_date="0001-01-01"), "scheduled_date: the year 1 is out of range"),
         (replace(ONCE, scheduled_date="9999-12-31"), "scheduled_date: the year 9999 is out of range"),
         (replace(WEEK, week_list=""), "week_list: is missing"),
@@ -183,7 +198,7 @@ def test_without_any_anchor_the_days_of_an_interval_are_unknown() -> None:
 def test_an_anchor_in_a_gap_at_midnight_keeps_its_day(next_run: str) -> None:
     """00:30 is missing in Santiago on 7 September: one reading is 23:30 of the day before."""
     plan = parse(every(2, "00:30:00"), SANTIAGO, next_run=epoch(next_run))
-    assert plan.rule == EveryDays(2, date(2025, 9, 7).toordinal() % 2)
+    assert plan.rule == EveryDays(2, date(2025, 9, 7).toordinal() % 2, inferred=False)
 
 
 @pytest.mark.parametrize("anchor", [-math.inf, -1e300, -1e12, 0.0, 1e13, 1e300, math.inf])
