@@ -25,17 +25,23 @@ class Source:
     same: bool = False
     error: ApiError | None = None
     moments: list[float] = field(default_factory=list)
+    """When it was asked, in seconds since it is there."""
+
+    def __post_init__(self) -> None:
+        self.begin = asyncio.get_running_loop().time()
 
     async def fetch(self) -> Leased[TokenCredential]:
         """Fetch a token."""
         self.fetched += 1
-        self.moments.append(asyncio.get_running_loop().time())
+        self.moments.append(asyncio.get_running_loop().time() - self.begin)
         await asyncio.sleep(self.latency)
         if self.error:
             raise self.error
-        name = "token" if self.same else f"token-{self.fetched}"
-        end = None if self.lifetime is None else EPOCH + self.lifetime
-        return Leased(TokenCredential(name), self.lifetime, end)
+        name, lifetime = f"token-{self.fetched}", self.lifetime
+        if self.same and lifetime is not None:
+            name, lifetime = "token", lifetime - self.moments[-1]
+        end = None if lifetime is None else EPOCH + lifetime
+        return Leased(TokenCredential(name), lifetime, end)
 
     def lease(self, margin: float = 100.0) -> Lease[TokenCredential]:
         """A lease of it."""
@@ -59,14 +65,17 @@ def test_fetched_once() -> None:
     assert run(main()) == ({"token-1"}, 1, ("password", EPOCH + 1000))
 
 
-def test_renewed_ahead_of_its_end() -> None:
-    """Within the margin a new one is fetched in the background: nobody waits for it."""
+@pytest.mark.parametrize(
+    ("lifetime", "margin", "early"), [(1000, 100, 899), (1000, 2400, 749), (40, 2400, 29)]
+)
+def test_renewed_ahead_of_its_end(lifetime: float, margin: float, early: float) -> None:
+    """Within the margin, at most a quarter of its life, one is fetched in the background: nobody waits."""
 
     async def main() -> list[str]:
-        source = Source()
-        lease, loop = source.lease(), asyncio.get_running_loop()
+        source = Source(lifetime)
+        lease, loop = source.lease(margin), asyncio.get_running_loop()
         tokens = [(await lease.current()).token]
-        for pause in (899, 2, 2):
+        for pause in (early, 1, 2):
             await asyncio.sleep(pause)
             begin = loop.time()
             tokens.append((await lease.current()).token)
@@ -77,23 +86,28 @@ def test_renewed_ahead_of_its_end() -> None:
 
 
 def test_a_failed_renewal_is_not_noticed() -> None:
-    """While the old token works, a renewal that fails is tried again once a minute, and said once."""
+    """While the old token works, a renewal that fails is tried again once a minute, and said once a time."""
 
-    async def main() -> tuple[set[str], int]:
+    async def main() -> tuple[list[str], list[float]]:
         source = Source()
         lease = source.lease()
-        await lease.current()
-        await asyncio.sleep(899)
-        source.error = TransportError("unreachable", label="connect")
-        tokens = set()
-        for _ in range(95):
-            await asyncio.sleep(1)
-            tokens.add((await lease.current()).token)
-        return tokens, source.fetched
+        tokens = []
+        for _ in range(2):
+            tokens.append((await lease.current()).token)
+            await asyncio.sleep(900)
+            source.error = TransportError("unreachable", label="connect")
+            for _ in range(95):
+                tokens.append((await lease.current()).token)
+                await asyncio.sleep(1)
+            source.error = None
+            await asyncio.sleep(5)
+        return list(dict.fromkeys(tokens)), source.moments
 
     with capture_logs() as logs:
-        assert run(main()) == ({"token-1"}, 3)
-    assert [entry["event"] for entry in logs] == ["credentials could not be renewed; the old ones still work"]
+        tokens, moments = run(main())
+    assert (tokens, moments) == (["token-1", "token-4"], [0, 901, 962, 1001, 1902, 1963])
+    event = "credentials could not be renewed; the old ones still work"
+    assert logs == [{"event": event, "error": "unreachable", "log_level": "warning"}] * 2
 
 
 def test_past_its_end_everybody_waits_for_a_new_one() -> None:
@@ -103,10 +117,33 @@ def test_past_its_end_everybody_waits_for_a_new_one() -> None:
         source = Source()
         lease = source.lease()
         await lease.current()
-        await asyncio.sleep(1001)
+        await asyncio.sleep(1000)
         return [token.token for token in await asyncio.gather(*(lease.current() for _ in range(8)))]
 
     assert run(main()) == ["token-2"] * 8
+
+
+def test_past_its_end_a_failure_is_the_readers_and_not_said_to_be_harmless() -> None:
+    """Nor is it where the old one was refused."""
+
+    async def main() -> None:
+        source = Source()
+        lease = source.lease()
+        first = await lease.current()
+        source.error = TransportError("unreachable", label="connect")
+        with pytest.raises(TransportError):
+            await lease.renew(first)
+        source.error = None
+        await asyncio.sleep(10)
+        await lease.current()
+        source.error = TransportError("unreachable", label="connect")
+        await asyncio.sleep(1000)
+        with pytest.raises(TransportError):
+            await lease.current()
+
+    with capture_logs() as logs:
+        run(main())
+    assert logs == []
 
 
 def test_a_failed_fetch_is_not_hammered() -> None:
@@ -176,7 +213,9 @@ def test_a_refused_token_is_gone_also_where_no_other_can_be_had() -> None:
     assert run(main()) is None
 
 
-@pytest.mark.parametrize(("lifetime", "fetched"), [(None, 1), (0.0, 2), (-86_400.0, 2), (2.0, 50)])
+@pytest.mark.parametrize(
+    ("lifetime", "fetched"), [(None, 1), (0.0, 3), (-86_400.0, 3), (1.0, 100), (2.0, 50)]
+)
 def test_odd_lifetimes(lifetime: float | None, fetched: int) -> None:
     """No end is never renewed; an end in the past is taken for a minute, and is no reason to hammer."""
 
@@ -189,21 +228,21 @@ def test_odd_lifetimes(lifetime: float | None, fetched: int) -> None:
         await lease.aclose()
         return source.fetched
 
-    assert run(main()) == pytest.approx(fetched, abs=2)
+    assert run(main()) == fetched
 
 
 def test_the_same_credential_again_is_not_asked_for_at_once() -> None:
     """A source that has nothing newer yet is asked once a minute, not at every request."""
 
-    async def main() -> int:
+    async def main() -> list[float]:
         source = Source(lifetime=1000.0, same=True, latency=0.0)
         lease = source.lease(margin=2400.0)
-        for _ in range(1200):
+        for _ in range(1180):
             await lease.current()
             await asyncio.sleep(1)
-        return source.fetched
+        return source.moments
 
-    assert run(main()) <= 12
+    assert run(main()) == [0, 750, 938, 998, 1000, 1060, 1120]
 
 
 def test_the_end_ends_a_fetch() -> None:

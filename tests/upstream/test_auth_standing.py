@@ -24,11 +24,12 @@ LOCKED = UnauthorizedError(
 def standing(*, cautious: bool = False) -> Standing:
     """A standing whose refused credentials wait a minute, or six from five refusals on."""
     timing = virtual_timing()
+    asked = {"cautious": True} if cautious else {}
     return Standing(
         lambda failures: 60.0 if failures < LOCK_AFTER else 360.0,
         clock=timing.clock,
         monotonic=timing.monotonic,
-        cautious=cautious,
+        **asked,
     )
 
 
@@ -76,7 +77,7 @@ def test_a_changed_credential_is_tried_at_once() -> None:
 
     async def main() -> bool:
         state = standing()
-        state.refuse("old", REFUSAL)
+        assert state.refuse("old", REFUSAL).reason == "not accepted"
         async with state.turn("new") as again:
             return again
 
@@ -115,14 +116,25 @@ def test_the_pace_slows_down(errors: list[UnauthorizedError], pause: float) -> N
 def test_success_forgets_the_refusals() -> None:
     """The pace is about refusals in a row."""
 
-    async def main() -> float | None:
+    async def main() -> list[float | None]:
         state = standing()
         for _ in range(4):
             state.refuse("key", REFUSAL)
         state.accept("key")
-        return state.refuse("key", REFUSAL).retry_at
+        return [state.refuse("key", REFUSAL).retry_at for _ in range(5)]
 
-    assert run(main()) == EPOCH + 60
+    assert run(main()) == [EPOCH + 60] * 4 + [EPOCH + 360]
+
+
+def test_without_caution_an_unproven_one_is_used_by_many_at_once() -> None:
+    """A token cannot be locked."""
+
+    async def main() -> list[bool]:
+        state = standing()
+        async with asyncio.timeout(1), state.turn("key") as first, state.turn("key") as second:
+            return [first, second]
+
+    assert run(main()) == [False, False]
 
 
 def test_cautious_until_proven() -> None:

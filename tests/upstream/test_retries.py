@@ -54,7 +54,7 @@ def test_three_attempts(error: ApiError) -> None:
 
 def test_a_time_out_counts_double() -> None:
     """Two time-outs are enough: the total stays near twice the limit of one request."""
-    assert cost(TIMEOUT) == 2
+    assert (cost(TIMEOUT), cost(CONNECT), cost(SERVER)) == (2, 1, 1)
     assert retry_delay(TIMEOUT, 1, cost(TIMEOUT), 0.5) is not None
     assert retry_delay(TIMEOUT, 2, 2 * cost(TIMEOUT), 0.5) is None
 
@@ -63,6 +63,7 @@ def test_the_delay_is_jittered() -> None:
     """From half of the delay to all of it."""
     assert retry_delay(SERVER, 1, 1, 0.0) == 0.25
     assert retry_delay(SERVER, 1, 1, 1.0) == 0.5
+    assert retry_delay(SERVER, 2, 2, 1.0) == 1.0
     assert retry_delay(throttled(), 1, 1, 1.0) == 2.0
 
 
@@ -70,9 +71,8 @@ def test_the_delay_is_jittered() -> None:
     "error", [throttled(3.0), StatusError("x", label="503", answer=Answer(503), retry_after=3.0)]
 )
 def test_retry_after_is_honoured(error: ApiError) -> None:
-    """Upstream's wish is the least that is waited."""
-    delay = retry_delay(error, 1, 1, 0.0)
-    assert delay == 3.0
+    """Upstream's wish is the least that is waited; up to half a second more spreads the readers."""
+    assert [retry_delay(error, 1, 1, chance) for chance in (0.0, 0.5, 1.0)] == [3.0, 3.25, 3.5]
 
 
 def test_a_long_wish_is_handed_on() -> None:

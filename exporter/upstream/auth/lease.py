@@ -113,7 +113,7 @@ class Lease(Generic[C]):
         else:
             lifetime = lifetime if lifetime >= _SHORTEST else _UNCLEAR
             self._ends = now + lifetime
-            self._renew_from = max(self._ends - min(self._margin, lifetime / 4), now + _SHORTEST)
+            self._renew_from = self._ends - min(self._margin, lifetime / 4)
         if leased.credential == self._held:  # nothing newer is to be had yet
             self._renew_from = max(self._renew_from, now + _PAUSE)
         self._held, self._end = leased.credential, leased.end

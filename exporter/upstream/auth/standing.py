@@ -89,5 +89,5 @@ class Standing:
             label=str(self._answer.status),
             operation=self._operation,
             answer=self._answer,
-            retry_at=self._clock() + max(0.0, self._next_try - self._monotonic()),
+            retry_at=self._clock() + self._next_try - self._monotonic(),
         )
