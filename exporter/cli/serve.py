@@ -12,7 +12,7 @@ import structlog
 
 from exporter import __version__
 from exporter.cli.daemon import Daemon
-from exporter.cli.garbage import collect_by_the_clock
+from exporter.cli.interpreter import keep_responsive
 from exporter.serving.listen import ListenAddress
 from exporter.serving.server import WebServer
 from exporter.serving.websource import WebConfigSource
@@ -54,7 +54,7 @@ async def serve(
     port = await server.start()
     url = f"{server.scheme}://{_host(listen)}:{port}"
     log.info("listening", url=url, version=__version__)
-    beside = [asyncio.create_task(work) for work in (server.watch(), collect_by_the_clock())]
+    beside = [asyncio.create_task(work) for work in (server.watch(), keep_responsive())]
     try:
         await daemon.start()
         ready(url)
