@@ -136,6 +136,24 @@ def test_a_panel_explains_itself(panel: Tree) -> None:
     assert panel["targets"]
 
 
+def test_a_flag_is_no_amount() -> None:
+    """What is 0 or 1 has a scale and a unit of its own, so that nobody reads "1 s" or one record more."""
+    flags = re.compile(r"_(poll_success|history_truncated|enabled|found|auth_success)\{")
+    seen = 0
+    for panel in (panel for panel in panels() if panel["type"] == "timeseries"):
+        shaded = {
+            override["matcher"]["options"]: {each["id"]: each["value"] for each in override["properties"]}
+            for override in panel["fieldConfig"]["overrides"]
+        }
+        truths = {target["refId"] for target in panel["targets"] if flags.search(target["expr"])}
+        assert set(shaded) == truths
+        for drawn in shaded.values():
+            assert drawn["unit"] == "bool_yes_no"
+            assert (drawn["min"], drawn["max"]) == (0, 1)
+        seen += len(truths)
+    assert seen == 3
+
+
 def test_ids_and_places_are_unique() -> None:
     """No panel lies on another one, none is wider than the grid, no two have the same id."""
     everything = list(panels(rows=True))

@@ -63,7 +63,7 @@ def _polling() -> list[Panel]:
     age = Frame(
         "Age of the last good cycle",
         "Time since the last cycle of each project that succeeded; it stays near the interval. "
-        "The other lines tell whether the last cycle failed (1).",
+        "Red while the last cycle of one has failed.",
         "s",
         8,
         runbook="WorkspaceExporterPollFailing",
@@ -80,7 +80,7 @@ def _polling() -> list[Panel]:
         panels.lines(
             age,
             Query(f"time() - ({good} > 0)", _WHO),
-            Query(f"1 - {promql.each_instance('poll_success')}", f"{_WHO}: failed"),
+            Query(f"1 - {promql.each_instance('poll_success')}", f"{_WHO}: failed", flag=True),
         ),
         panels.lines(
             cycle,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
@@ -34,6 +34,17 @@ OF_SERIES = (
 GOOD, BAD, WARNING, NEUTRAL, IDLE = "green", "red", "orange", "blue", "text"
 AS_TIME, AS_DISTANCE = "dateTimeAsIso", "dateTimeFromNow"
 """Grafana's units for milliseconds since the epoch."""
+_SHADE: Mapping[str, object] = {
+    "unit": "bool_yes_no",
+    "min": 0,
+    "max": 1,
+    "color": {"mode": "fixed", "fixedColor": BAD},
+    "custom.axisPlacement": "hidden",
+    "custom.lineWidth": 0,
+    "custom.fillOpacity": 20,
+    "custom.lineInterpolation": "stepAfter",
+}
+"""How a flag is drawn. Its unit, being another one, gives it a scale of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +61,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A PromQL expression and what its series are called."""
+    """A PromQL expression and what its series are called.
+
+    A `flag` is 1 while something is the case and 0 otherwise; beside it, lines of another unit are drawn.
+    """
 
     expr: str
     legend: str = ""
+    flag: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,10 @@ def truth(frame: Frame, *queries: Query, yes: str, no: str) -> Panel:
 
 
 def lines(frame: Frame, *queries: Query, least: float | None = 0, bars: bool = False) -> Panel:
-    """Return a panel of values over time; `bars` stack, and suit amounts rather than levels."""
+    """Return a panel of values over time; `bars` stack, and suit amounts rather than levels.
+
+    A flag is no line: while it is 1, the whole height is shaded.
+    """
     panel = _framed(timeseries.Panel(), frame, queries)
     panel.legend(
         commons.VizLegendOptions()
@@ -126,6 +144,9 @@ def lines(frame: Frame, *queries: Query, least: float | None = 0, bars: bool = F
     )
     if least is not None:
         panel.min(least)
+    for place, query in enumerate(queries):
+        if query.flag:
+            panel.override_by_query(_ref_id(place), _values(_SHADE))
     if bars:
         panel.draw_style(common.GraphDrawStyle.BARS).fill_opacity(80).line_width(0)
         panel.stacking(commons.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
@@ -192,7 +213,7 @@ def _framed(panel: P, frame: Frame, queries: Sequence[Query], *, instant: bool =
         panel.links([link])
     as_table = isinstance(panel, table.Panel)
     targets: list[Builder[Dataquery]] = [
-        _target(query, chr(ord("A") + place), instant=instant, as_table=as_table)
+        _target(query, _ref_id(place), instant=instant, as_table=as_table)
         for place, query in enumerate(queries)
     ]
     return panel.span(frame.width).height(frame.height).targets(targets)
@@ -203,6 +224,10 @@ def _target(query: Query, ref_id: str, *, instant: bool, as_table: bool) -> prom
     target.legend_format(query.legend)
     target.format(PromQueryFormat.TABLE if as_table else PromQueryFormat.TIME_SERIES)
     return target.instant() if instant else target.range()
+
+
+def _ref_id(place: int) -> str:
+    return chr(ord("A") + place)
 
 
 def _steps(*steps: tuple[float | None, str]) -> boards.ThresholdsConfig:
@@ -219,4 +244,8 @@ def _properties(column: Column) -> list[dashboard.DynamicConfigValue]:
     if column.mappings:
         found["mappings"] = list(column.mappings)
         found["custom.cellOptions"] = {"type": "color-text"}
-    return [dashboard.DynamicConfigValue(id_val=name, value=value) for name, value in found.items()]
+    return _values(found)
+
+
+def _values(properties: Mapping[str, object]) -> list[dashboard.DynamicConfigValue]:
+    return [dashboard.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]

@@ -210,21 +210,21 @@ def _streaks() -> Panel:
 def _records() -> Panel:
     frame = Frame(
         "Records",
-        "Records that the API holds, and whether newer ones may exist than could be read (1).",
+        "Records that the API holds, red while newer ones may exist than could be read.",
         "short",
         8,
     )
     return panels.lines(
         frame,
         Query(promql.each_task("records"), f"{_NAME}: records"),
-        Query(promql.each_task("history_truncated"), f"{_NAME}: truncated"),
+        Query(promql.each_task("history_truncated"), f"{_NAME}: truncated", flag=True),
     )
 
 
 def _confirmed() -> Panel:
     frame = Frame(
         "Age of what is known",
-        "Time since the task's runs were last known to be current, and whether the last read failed (1).",
+        "Time since the task's runs were last known to be current; red while one's last read has failed.",
         "s",
         24,
         runbook="WorkspaceExporterPollFailing",
@@ -232,5 +232,5 @@ def _confirmed() -> Panel:
     return panels.lines(
         frame,
         Query(f"time() - {promql.each_task('last_poll_timestamp_seconds')}", f"{_NAME}: age"),
-        Query(f"1 - {promql.each_task('poll_success')}", f"{_NAME}: failed"),
+        Query(f"1 - {promql.each_task('poll_success')}", f"{_NAME}: failed", flag=True),
     )
