@@ -93,7 +93,7 @@ def test_every_flag_in_the_text_exists(page: str) -> None:
         elif words[0] == "workspace-exporter" and len(words) > 1:
             assert words[1] in {"COMMAND", "--version", "--help"}, code
         elif words[0].startswith("--") and words[0].partition("=")[0] not in flags:
-            assert re.match(r"--(storage\.tsdb|build-arg|health-cmd)", words[0]), code
+            assert re.match(r"--(storage\.tsdb|build-arg|health-cmd|no-healthcheck)", words[0]), code
 
 
 @pytest.mark.parametrize("page", PAGES)

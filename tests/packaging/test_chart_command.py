@@ -111,13 +111,15 @@ def test_the_pods_arguments_start_the_command(values: Manifest, tmp_path: Path) 
 
 
 def test_probes_need_no_password_and_metrics_do(tmp_path: Path) -> None:
-    """With TLS and users, the kubelet's probes succeed, while a scrape without a password is refused."""
+    """With TLS and users, the probes of kubelet and image succeed; a scrape without a password is refused."""
     release = template(values_of("web-tls") | {"config": LOCAL})
     pod = Pod(release, tmp_path / "etc", free_port())
     pod.mount(SECRETS | {"workspace-exporter-tls": certificates()})
     with pod.started({}):
         assert pod.probe("livenessProbe") == httpx.codes.OK
         assert pod.probe("readinessProbe") == httpx.codes.OK
+        asked = check("healthcheck", f"--url=https://127.0.0.1:{pod.port}/-/ready")
+        assert (asked.returncode, asked.stderr) == (0, "")
         url = f"https://127.0.0.1:{pod.port}/metrics"
         trust = ssl.create_default_context(cafile=tmp_path / "etc/tls/ca.crt")
         with httpx.Client(verify=trust, trust_env=False) as client:

@@ -67,6 +67,22 @@ def test_the_readme_describes_every_value_with_its_default() -> None:
     assert described() == expected
 
 
+def test_the_resources_have_room_for_what_was_measured() -> None:
+    """The README's table asks for what is resident and limits to twice that; so do the defaults."""
+    row = re.compile(r"^\| ([\d,]+) \| (\d+)Mi \| (\d+)Mi \| (\d+)Mi \|$", re.MULTILINE)
+    table = {tasks: tuple(map(int, amounts)) for tasks, *amounts in row.findall(README)}
+    assert list(table) == ["10", "2,000", "10,000"]
+    text = (CHART / "values.yaml").read_text(encoding="utf-8")
+    for tasks, (resident, asked, limit) in table.items():
+        assert resident <= asked < 1.25 * resident
+        assert 2 * resident <= limit
+        assert re.search(rf"\b{resident}Mi (are resident )?with {tasks}\b", text)
+    assert VALUES["resources"]["requests"]["memory"] == f"{table['2,000'][1]}Mi"
+    assert VALUES["resources"]["limits"]["memory"] == f"{table['10,000'][2]}Mi"
+    unit = (EXAMPLES / "systemd" / "workspace-exporter.service").read_text(encoding="utf-8")
+    assert f"\nMemoryMax={table['10,000'][2]}M\n" in unit
+
+
 def test_the_schema_knows_every_value_and_no_other() -> None:
     """A value without a default, or a default without a schema, is a mistake of the chart."""
 
