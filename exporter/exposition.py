@@ -19,7 +19,7 @@ from exporter.negotiation import Format
 from exporter.rendering import END, render_task
 from exporter.state import TaskState
 
-PATIENCE = 0.05
+PATIENCE = 0.03
 """Seconds that a scrape waits for a build that is under way, when there is an older body to give."""
 COALESCE = 0.25
 """Seconds between a change and the build it causes: changes come in crowds."""
