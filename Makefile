@@ -9,7 +9,7 @@ APT_PACKAGING := buildah debootstrap strace
 SOURCES := exporter tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-packaging lint format bench lock docs screenshot sbom sync-chart clean system-packages
+.PHONY: help demo test test-packaging lint format bench soak lock docs screenshot sbom sync-chart clean system-packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ format: $(VENV)/.dev ## rewrite the sources in the house's format
 
 bench: $(VENV)/.dev ## measure; prints a table and writes benchmarks/latest.json
 	@$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.dev ## a simulated week of trouble in six minutes: does everything come back to where it was?
+	@$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 docs: $(VENV)/.dev ## write the generated documents and the dashboard anew
 	@$(BIN)/python -m tools.documents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -54,16 +55,21 @@ class Cloud:
 
 
 class Process:
-    """What one start of the exporter keeps in memory: it is lost with it."""
+    """What one start of the exporter keeps in memory: it is lost with it.
+
+    `sleep` is what its pauses are; without it none takes any time, so that a pause after a 429 never ends.
+    """
 
     def __init__(
         self,
         cloud: Cloud,
         auth: str = "aksk",
         transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
         **polling: Any,
     ) -> None:
         self._cloud = cloud
+        sleep = sleep or _no_sleep
         config = _config(auth, polling)
         (project,) = config.projects
         self._telemetry = Telemetry("0", "0")
@@ -74,7 +80,7 @@ class Process:
             config.polling,
             zone=UTC,
             observer=observer,
-            timing=Timing(self._clock, self._clock, _no_sleep, lambda: 0.5),
+            timing=Timing(self._clock, self._clock, sleep, lambda: 0.5),
             transport=transport or cloud.transport(),
         )
         self.poller = ProjectPoller(
@@ -83,7 +89,7 @@ class Process:
             upstream=self.client,
             publisher=self._exposition,
             observer=observer,
-            clocks=Clocks(self._clock, self._clock, _no_sleep),
+            clocks=Clocks(self._clock, self._clock, sleep),
         )
 
     async def cycle(self) -> None:
