@@ -157,3 +157,17 @@ def test_the_dashboard_is_the_example() -> None:
     text = (EXAMPLES / "grafana" / "dashboard.json").read_text(encoding="utf-8")
     assert dashboard["data"]["workspace-exporter.json"] == text
     assert len(text) < 900_000, "a ConfigMap holds at most 1 MiB"
+
+
+def test_the_dashboard_links_to_where_the_runbooks_are_published() -> None:
+    """With `runbookBaseUrl` the variable Runbooks begins with that address, and nothing else changes."""
+    base = 'https://wiki.example.com/a"b?c=1&d='
+    values = {"dashboard": {"enabled": True}, "prometheusRule": {"runbookBaseUrl": f"{base}/"}}
+    found = template(values).named("ConfigMap", "we-workspace-exporter-dashboard")["data"]
+    board = json.loads(found["workspace-exporter.json"])
+    original = json.loads((EXAMPLES / "grafana" / "dashboard.json").read_text(encoding="utf-8"))
+    (variable,) = [each for each in original["templating"]["list"] if each["name"] == "runbooks"]
+    place = f"{base}/{variable['query']}"
+    assert variable["query"] == "docs/runbooks.md"
+    variable |= {"query": place, "current": {"text": place, "value": place, "selected": True}}
+    assert board == original

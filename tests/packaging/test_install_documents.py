@@ -40,7 +40,7 @@ TAG = rf"(registry\.example\.com/)?workspace-exporter:{re.escape(exporter.__vers
 SHAPES = {
     "--tag": TAG,
     "--publish": r"(127\.0\.0\.1:)?\d+:10068",
-    "--volume": r"\$PWD/[\w.]+:/etc/workspace-exporter/[\w.]+:ro",
+    "--volume": r"\$PWD/[\w.]+:/etc/workspace-exporter(/[\w.]+)?:ro",
 }
 OPT, ETC = "/opt/workspace-exporter", "/etc/"
 
