@@ -73,7 +73,7 @@ class Fleet:
             if complete or task_id in entries or self._gone(task_id):
                 self._leave(task_id, moment)
         for task_id, selected in chosen.items():
-            new = complete and earlier is not None and task_id not in earlier and task_id in entries
+            new = complete and earlier is not None and task_id not in earlier
             self._observe(selected, new=new, project_id=project_id, now=now, moment=moment)
         self._remember(entries if complete else None, moment)
         self.advance(now)

@@ -24,9 +24,15 @@ class Ships:
     """A fleet, its board, and a clock."""
 
     def __init__(
-        self, *, shard: Shard | None = None, polling: dict[str, Any] | None = None, **project: Any
+        self,
+        *,
+        shard: Shard | None = None,
+        polling: dict[str, Any] | None = None,
+        project_id: str = "p1",
+        **project: Any,
     ) -> None:
         config = configured(polling=polling, **project)
+        self.project_id = project_id
         self.clock = ManualClock()
         self.board = Board()
         self.fleet = Fleet(config.projects[0], config, shard or Shard(), self.board)
@@ -36,14 +42,21 @@ class Ships:
         self.clock.pass_time(after)
         entries = [listed(task) if isinstance(task, str) else task for task in tasks]
         self.fleet.list_read(
-            entries, complete=complete, project_id="p1", now=self.clock.epoch(), moment=self.clock.monotonic()
+            entries,
+            complete=complete,
+            project_id=self.project_id,
+            now=self.clock.epoch(),
+            moment=self.clock.monotonic(),
         )
 
     def lose_list(self, *, forbidden: bool, after: float = 60.0) -> None:
         """The list cannot be read."""
         self.clock.pass_time(after)
         self.fleet.list_unavailable(
-            forbidden=forbidden, project_id="p1", now=self.clock.epoch(), moment=self.clock.monotonic()
+            forbidden=forbidden,
+            project_id=self.project_id,
+            now=self.clock.epoch(),
+            moment=self.clock.monotonic(),
         )
 
     def read(self, task_id: str, *records: Record) -> None:
@@ -157,6 +170,29 @@ def test_a_list_that_wavers_counts_nothing_twice() -> None:
     assert ships.counted("a") == 2, "gone for so long it is another task, all of whose runs are news"
 
 
+@pytest.mark.parametrize(("away", "known"), [(3600, True), (3601, False)])
+def test_who_left_is_remembered_for_max_age(away: float, known: bool) -> None:  # noqa: FBT001 - the expectation
+    """Though nothing was read of it, what it did before is no news when it comes back within that time."""
+    ships = Ships(polling={"max_age": "1h"})
+    ships.relist("a")
+    ships.relist()
+    ships.relist(after=away - 60)
+    ships.relist("a")
+    ships.read("a", record("r1", EPOCH))
+    assert ships.counted("a") == (0 if known else 1)
+
+
+def test_what_was_counted_takes_no_memory_after_max_age() -> None:
+    """Tasks that come and go leave nothing behind for ever."""
+    ships = Ships(polling={"max_age": "1h"})
+    ships.relist("a")
+    ships.read("a")
+    ships.relist()
+    for after, kept in ((3600, ["a"]), (1, [])):
+        ships.relist(after=after)
+        assert list(ships.fleet._departed) == kept
+
+
 def test_a_cut_list_makes_nobody_leave_and_nobody_new() -> None:
     """A task that it does not hold may exist; one that it shows outside the selection leaves."""
     ships = Ships(discovery={"exclude": ["off"]})
@@ -204,9 +240,9 @@ def test_a_forbidden_list_takes_back_what_it_said_and_a_failing_one_does_not() -
 
 
 def test_configured_tasks_join_without_any_list() -> None:
-    """Discovered ones cannot."""
-    for forbidden in (True, False):
-        ships = Ships(tasks=[{"id": "a"}], discovery={})
+    """Discovered ones cannot. Nor need the project's id be known: a refused sign-in tells none."""
+    for forbidden, project_id in ((True, "p1"), (False, "p1"), (False, "")):
+        ships = Ships(tasks=[{"id": "a"}], discovery={}, project_id=project_id)
         ships.lose_list(forbidden=forbidden)
         assert ships.shown == ["a"]
 
@@ -269,6 +305,10 @@ def test_a_task_that_is_current_is_touched_and_one_to_be_read_is_not() -> None:
     ships.confirm()
     assert ships.board.last_polls == {"a": ships.clock.epoch(), "b": ships.clock.epoch() - 60}
     assert ships.board.puts - puts == {"b": 1}
+    polls = dict(ships.board.last_polls)
+    ships.lose_list(forbidden=False)
+    ships.due()
+    assert ships.board.last_polls == polls, "a list that was not read confirms nothing"
 
 
 def test_the_list_brings_back_what_was_withdrawn() -> None:
@@ -303,6 +343,20 @@ def test_the_clock_alone_changes_what_is_shown() -> None:
     ships.fleet.advance(EPOCH + 20 * 3600)
     assert [ships.board.states[task_id].history for task_id in "ab"] == [None, None]
     assert ships.fleet._next_change == math.inf
+
+
+def test_each_task_is_withdrawn_at_its_own_moment() -> None:
+    """The nearest change is waited for, then the next."""
+    ships = Ships(polling={"max_age": "20h"})
+    ships.relist("a", "b", "c", after=0)
+    for task_id in "abc":
+        ships.read(task_id, record("r1", EPOCH))
+        ships.clock.pass_time(3600)
+    for hours in (20, 21, 22):
+        ships.fleet.advance(EPOCH + hours * 3600 - 1)
+        ships.fleet.advance(EPOCH + hours * 3600)
+        shown = [key for key, state in ships.board.states.items() if state.history]
+        assert sorted(shown) == ["a", "b", "c"][hours - 19 :]
 
 
 def test_what_fell_due_meanwhile_is_known_before_it_is_asked_what_is_due() -> None:
@@ -363,12 +417,20 @@ def test_the_earliest_deadline_comes_first() -> None:
         ships.read(task_id)
     ships.clock.pass_time(840)
     ships.relist(listed("b", last_status="FAIL"), "a", "c", "d")
-    assert [task_id for task_id, _ in ships.due()][:1] == ["b"]
+    assert ships.due()[0] == ("b", "changed")
     assert ships.due()[-1] == ("d", "new")
     ships.clock.pass_time(900)
-    order = [task_id for task_id, _ in ships.due()]
-    assert order.index("a") < len(order)
-    assert set(order) == {"a", "b", "c", "d"}
+    assert ships.due() == [("b", "changed"), ("a", "refresh"), ("c", "refresh"), ("d", "new")]
+
+
+def test_of_equal_deadlines_the_new_one_comes_first() -> None:
+    """Nothing at all is known of it."""
+    ships = Ships()
+    ships.relist("a", after=0)
+    ships.read("a")
+    ships.relist("a", "b", after=0)
+    ships.clock.pass_time(900)
+    assert ships.due() == [("b", "new"), ("a", "refresh")]
 
 
 def _late(ships: Ships, order: Iterable[str]) -> None:
@@ -404,6 +466,10 @@ def test_probes_begin_with_the_longest_untried(apart: float) -> None:
     now = ships.clock.monotonic()
     assert [task.state.task_id for task in ships.fleet.probes(now)] == ["c", "a", "b"]
     assert [task.state.task_id for task in ships.fleet.probes(now - apart)] == ["c", "a"]
+    for task_id in "cab":
+        ships.fail(task_id)
+    ships.clock.pass_time(apart)
+    assert len(ships.fleet.probes(ships.clock.monotonic())) == 3, "also those tried at the same moment"
 
 
 def test_a_listed_task_knows_its_entry() -> None:
