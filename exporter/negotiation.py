@@ -122,6 +122,6 @@ def _item(name: str, parts: list[str]) -> _Item | None:
         key, _, value = part.partition("=")
         parameters.setdefault(key.strip().lower(), value.strip().strip('"').lower())
     weight = parameters.pop("q", "1")
-    if not name or not _WEIGHT.fullmatch(weight):
+    if not _WEIGHT.fullmatch(weight):
         return None
     return _Item(name, parameters, float(weight))

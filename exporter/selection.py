@@ -32,11 +32,11 @@ def parse_shard(text: str) -> Shard:
 
     Before K a name may stand, with a dash: a pod of a StatefulSet knows itself as `workspace-exporter-3`.
     """
-    left, slash, right = text.partition("/")
-    name, dash, number = left.rpartition("-")
-    if dash and not name:
+    left, _, right = text.partition("/")
+    name, _, number = left.rpartition("-")
+    if not name:  # a dash alone is a minus
         number = left
-    if not (slash and _is_number(number) and _is_number(right)):
+    if not (_is_number(number) and _is_number(right)):
         raise ConfigError("K/N is expected, such as 0/4", key="--shard")
     shard = Shard(int(number), int(right))
     if shard.index >= shard.count:

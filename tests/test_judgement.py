@@ -81,7 +81,19 @@ def verdict(task: TaskState, interval: float = 60) -> Verdict:
             Verdict.STALE,
             ("Its runs could not be read for so long that what was known is withdrawn.",),
         ),
-        (replace(BLANK, found=False), Verdict.NOT_FOUND, ("No task with this id exists upstream.",)),
+        *(
+            (
+                replace(BLANK, found=False, poll_ok=ok),
+                Verdict.NOT_FOUND,
+                ("No task with this id exists upstream.",),
+            )
+            for ok in (None, False)
+        ),
+        (
+            state(rec(100, "FAIL"), rec(60, "FAIL"), rec(200)),
+            Verdict.FAILED,
+            ("The last run, started 1970-04-26T17:45:40Z, failed.",),
+        ),
         (
             state(rec(100), rec(60, "FAIL", 0, 3)),
             Verdict.FAILED,

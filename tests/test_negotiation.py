@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_LATEST
 
-from exporter.negotiation import MAX_HEADER, Format, accepts_gzip, choose_format
+from exporter.negotiation import Format, accepts_gzip, choose_format
 
 PROMETHEUS_2_30 = "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 PROMETHEUS_2_42 = (
@@ -76,6 +76,8 @@ def test_real_scrapers_get_what_they_prefer(accept: str, expected: Format) -> No
         ("text/plain;version=0.0.4;q=0, */*;q=0.9", Format.OPENMETRICS),
         ("*/*;q=0.9, text/plain;q=0.1, application/openmetrics-text;q=0.2", Format.OPENMETRICS),
         ("application/openmetrics-text;q=0, */*", Format.TEXT),
+        ("*/*;q=0.9, text/*;q=0.1, application/*;q=0.2", Format.OPENMETRICS),
+        ("text/plain;q=0.1, text/plain;version=0.0.4;q=0.9, application/*;q=0.5", Format.TEXT),
         # nothing acceptable
         ("application/json", Format.TEXT),
         ("text/plain;q=0, application/openmetrics-text;q=0", Format.TEXT),
@@ -108,6 +110,7 @@ def test_weights_and_precedence_follow_the_rfc(accept: str, expected: Format) ->
         ("deflate;q=0.9, *;q=0.1", True),
         ("identity;q=0, gzip;q=0.1", True),
         ("gzip;q=0.5, identity;q=0.5", True),
+        ("gzip;q=0, x-gzip", True),
         ("", False),
         ("identity", False),
         ("deflate", False),
@@ -128,9 +131,10 @@ def test_gzip_is_used_where_the_client_likes_it(accept_encoding: str, *, expecte
 
 def test_a_header_of_absurd_length_is_not_looked_at() -> None:
     """Work and memory per request are bounded; the answer is the safe one."""
-    padding = " " * MAX_HEADER
-    assert choose_format("application/openmetrics-text" + padding) is Format.TEXT
-    assert not accepts_gzip("gzip" + padding)
+    assert choose_format("application/openmetrics-text".ljust(2048)) is Format.OPENMETRICS
+    assert choose_format("application/openmetrics-text".ljust(2049)) is Format.TEXT
+    assert accepts_gzip("gzip".ljust(2048))
+    assert not accepts_gzip("gzip".ljust(2049))
 
 
 _WORDS = [

@@ -82,6 +82,7 @@ def test_headers_differ_only_for_counters() -> None:
     assert render_header("a_total", "counter", "Help.", Format.OPENMETRICS) == (
         b"# HELP a Help.\n# TYPE a counter\n"
     )
+    assert render_header("a_total", "gauge", "Help.", Format.OPENMETRICS).startswith(b"# HELP a_total Help.")
     for metric in TASK_METRICS:
         assert not set('\\\n"') & set(metric.help)
 

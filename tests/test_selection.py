@@ -62,12 +62,13 @@ def test_discovery_takes_tasks_by_name(discovery: str, ids: list[str]) -> None:
     assert chosen == {task.id: Selected(task.id, None, task) for task in LISTED if task.id in ids}
 
 
-def test_a_configured_task_is_watched_though_discovery_excludes_it() -> None:
+def test_a_configured_task_is_watched_whatever_discovery_says_of_it() -> None:
     """It was asked for by name, and its own thresholds stand."""
-    both = project("tasks: [{id: '4', grace: 5m}], discovery: {exclude: [test]}")
-    chosen = select(both, LISTED, WHOLE)
-    assert chosen["4"] == Selected("4", TaskConfig(id="4", grace="5m"), LISTED[3])  # type: ignore[arg-type]
-    assert set(chosen) == {"1", "2", "3", "4"}
+    for discovery in ("{exclude: [test]}", "{}"):
+        both = project(f"tasks: [{{id: '4', grace: 5m}}], discovery: {discovery}")
+        chosen = select(both, LISTED, WHOLE)
+        assert chosen["4"] == Selected("4", TaskConfig(id="4", grace="5m"), LISTED[3])  # type: ignore[arg-type]
+        assert set(chosen) == {"1", "2", "3", "4"}
 
 
 def test_a_list_that_repeats_itself_changes_nothing() -> None:
@@ -92,6 +93,7 @@ def test_a_list_that_repeats_itself_changes_nothing() -> None:
 def test_shards_are_read(text: str, index: int, count: int) -> None:
     """A pod of a StatefulSet knows itself as `name-3`."""
     assert parse_shard(text) == Shard(index, count)
+    assert str(Shard()) == "0/1"
     assert str(Shard(index, count)) == f"{index}/{count}"
 
 

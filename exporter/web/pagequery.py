@@ -83,7 +83,6 @@ def parse_query(query_string: bytes) -> Query:
     try:
         pairs = parse_qsl(
             query_string[:_MAX_QUERY_STRING].decode("ascii", "replace"),
-            errors="replace",
             max_num_fields=_MAX_FIELDS,
         )
     except ValueError:  # more fields than anyone means

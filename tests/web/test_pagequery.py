@@ -29,6 +29,8 @@ def names(query: str) -> list[str]:
         (b"page=-1", Query()),
         (b"page=1e3", Query()),
         (b"page=%D9%A3", Query()),  # a digit, but not ours
+        (b"page=999999", Query(page=999999)),
+        (b"page=1000000", Query()),
         (b"page=99999999999999999999", Query()),
         (b"sort=--name", Query()),
         (b"q=a%00b%0Ac%1B%7F", Query(text="abc")),
@@ -111,9 +113,9 @@ def test_sorting_by_last_start_counts_runs_in_progress() -> None:
         runs = tuple(RunView(str(start), start, "running") for start in starts)
         return TaskView("p", name, name, Verdict.RUNNING, runs=runs)
 
-    tasks = (ran("a", 1.0, 5.0), ran("b", 7.0), ran("c"), ran("d", 6.0))
-    assert [task.name for task in select(tasks, Query(sort="-last")).tasks] == ["b", "d", "a", "c"]
-    assert [task.name for task in select(tasks, Query(sort="last")).tasks] == ["a", "d", "b", "c"]
+    tasks = (ran("a", 1.0, 6.5), ran("b", 7.0), ran("c"), ran("d", 6.0))
+    assert [task.name for task in select(tasks, Query(sort="-last")).tasks] == ["b", "a", "d", "c"]
+    assert [task.name for task in select(tasks, Query(sort="last")).tasks] == ["d", "a", "b", "c"]
 
 
 def test_names_sort_without_case() -> None:
@@ -141,4 +143,6 @@ def test_addresses_say_only_what_differs() -> None:
     assert query.url() == "?state=failed&q=a+b%26c"
     assert query.url(page=2) == "?state=failed&q=a+b%26c&page=2"
     assert query.url(state="", text="") == "?"
+    assert Query().url(project="\ud800") == "?project=%3F", "half a pair, which a configuration may hold"
+    assert Query().page == 1
     assert replace(query, sort="-next").url(state="") == "?q=a+b%26c&sort=-next"
