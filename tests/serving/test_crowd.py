@@ -125,6 +125,21 @@ async def test_closing_waits_for_answers_and_sockets() -> None:
     assert len(group) == 0
 
 
+async def test_closing_waits_for_no_answer_longer_than_it_may() -> None:
+    """One that never ends is cut off; one that has ended is not held."""
+    group = crowd()
+    member = Fake(group).join(waiting=False)
+    ended, endless = (asyncio.create_task(asyncio.sleep(delay)) for delay in (0, 3600))
+    group.work(ended)
+    group.work(endless)
+    await ended
+    await asyncio.sleep(0)
+    assert group._tasks == {endless}
+    await asyncio.wait_for(group.close(0), 5)
+    assert member.told == ["finish", "abort"]
+    endless.cancel()
+
+
 async def test_closing_an_empty_crowd() -> None:
     """There is nothing to wait for."""
     await crowd().close(60)

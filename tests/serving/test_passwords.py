@@ -63,6 +63,13 @@ async def test_verdicts(name: str, password: bytes, verdict: Verdict) -> None:
     assert await PasswordCheck().check(USERS, name, password, "") is verdict
 
 
+async def test_a_user_that_does_not_exist_is_refused_whatever_the_comparison_says() -> None:
+    """What stands in for its hash is nobody's."""
+    check = PasswordCheck(lambda *_: True)
+    assert await check.check(USERS, "alice", b"secret", "") is Verdict.ACCEPTED
+    assert await check.check(USERS, "bob", b"secret", "") is Verdict.REFUSED
+
+
 async def test_a_password_is_not_cut_at_72_bytes() -> None:
     """Since bcrypt would look at 72 bytes only, a longer password is refused."""
     users = {"alice": bcrypt.hashpw(b"p" * 72, bcrypt.gensalt(4))}
@@ -129,6 +136,19 @@ async def test_an_unknown_user_costs_what_a_known_one_does(costs: list[int]) -> 
     assert len(compare.asked) == 2 * len(drawn)
 
 
+async def test_what_stands_in_for_an_unknown_user_is_a_hash_of_the_users_cost() -> None:
+    """Two digits, and as long as any: 60 letters."""
+    asked: list[bytes] = []
+
+    def refuse(_: bytes, hashed: bytes) -> bool:
+        asked.append(hashed)
+        return False
+
+    users = {"alice": HASH.replace(b"$04$", b"$13$")}
+    assert await PasswordCheck(refuse).check(users, "bob", b"x", "") is Verdict.REFUSED
+    assert (asked[0][:7], len(asked[0])) == (b"$2b$13$", 60)
+
+
 async def test_one_check_at_a_time() -> None:
     """However many ask, one core at most is spent on passwords, and the event loop goes on meanwhile."""
     gate = Gate()
@@ -191,6 +211,22 @@ async def test_a_place_is_given_back() -> None:
     gate.open.set()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert await check.check(USERS, "alice", b"no", "a") is Verdict.REFUSED
+
+
+async def test_a_place_given_back_is_one_place() -> None:
+    """The others of the address keep theirs; who has none waiting is not remembered."""
+    gate = Gate()
+    check = PasswordCheck(gate)
+    waiting = [asyncio.create_task(check.check(USERS, "alice", b"no", "a")) for _ in range(4)]
+    await asyncio.sleep(0)
+    waiting.pop().cancel()
+    await asyncio.sleep(0)
+    more = [asyncio.create_task(check.check(USERS, "alice", b"no", "a")) for _ in range(4)]
+    await asyncio.sleep(0)
+    gate.open.set()
+    verdicts = await asyncio.gather(*waiting, *more)
+    assert (verdicts.count(Verdict.REFUSED), verdicts.count(Verdict.BUSY)) == (4, 3)
+    assert not check._waiting
 
 
 async def test_passwords_are_not_kept() -> None:

@@ -57,6 +57,11 @@ def test_the_whole_format() -> None:
     assert config.basic_auth_users["alice"].get_secret_value() == HASH
 
 
+def test_the_highest_cost_is_the_toolkits() -> None:
+    """A check takes some 20 s at 18; 19 is refused below."""
+    assert parse(f"basic_auth_users: {{alice: '{HASH.replace('$10', '$18')}'}}").basic_auth_users
+
+
 def test_defaults_are_the_toolkits() -> None:
     """TLS 1.2 and no client certificate where nothing is said."""
     tls = parse(TLS % "").tls_server_config
@@ -76,12 +81,16 @@ def test_the_five_headers_of_the_toolkit() -> None:
     lines = "".join(f'    {name}: "{value}"\n' for name, value in fields.items())
     config = parse(f"http_server_config:\n  headers:\n{lines}")
     assert config.headers == {name: value for name, value in fields.items() if value}
+    assert parse("http_server_config: {headers: {X-Frame-Options: ''}}").headers == {}
 
 
 @pytest.mark.parametrize(
     ("text", "key", "reason"),
     [
-        ("[]", "", "mapping"),
+        ("[]", "", "mapping of keys (tls_server_config"),
+        ("5", "", "mapping of keys (tls_server_config"),
+        ("tls_server_config: 5", "tls_server_config", "mapping"),
+        ("tls_server_config: cert", "tls_server_config", "mapping"),
         ("tls_config: {}", "tls_config", "unknown key"),
         ("tls_server_config: []", "tls_server_config", "mapping"),
         ("tls_server_config: {cert_file: a}", "tls_server_config.key_file", "needed"),
@@ -128,6 +137,7 @@ def test_the_five_headers_of_the_toolkit() -> None:
             "http_server_config.headers.X-Key…",
             "cannot",
         ),
+        (f"basic_auth_users: {{'': '{HASH}'}}", "basic_auth_users.", "colon"),
         (f"basic_auth_users: {{'a:b': '{HASH}'}}", "basic_auth_users.a…", "colon"),
         (f'basic_auth_users: {{"a\\nb": "{HASH}"}}', "basic_auth_users.a…", "control"),
         ("basic_auth_users: {alice: null}", "basic_auth_users.alice", "bcrypt"),

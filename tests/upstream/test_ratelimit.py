@@ -228,6 +228,7 @@ def test_a_long_pause_is_refused_at_once() -> None:
         await asyncio.sleep(10)
         with pytest.raises(ThrottledError) as caught:
             await limit.slot().__aenter__()
+        assert (caught.value.label, caught.value.answer.status) == ("429", 429)
         await asyncio.sleep(50 - LONGEST_WAIT + 0.1)
         before = loop.time()
         async with limit.slot():
@@ -271,6 +272,40 @@ def test_cancelled_waiters_leave_nothing_behind() -> None:
         return len(started)
 
     assert run(main()) == pytest.approx(50, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("under_way", "ends", "limit", "wait"),
+    [
+        (0, [], 1, 0.0),
+        (1, [], 1, math.inf),
+        (2, [10.0], 2, math.inf),
+        (1, [10.0], 3, 0.0),
+        (0, [1.0, 5.0], 3, 0.0),
+        (0, [1.0, 5.0], 2, 60.0 + 1.0 - 10.0),
+        (0, [1.0, 5.0], 1, 60.0 + 5.0 - 10.0),
+        (1, [1.0, 5.0], 2, 60.0 + 5.0 - 10.0),
+        (0, [1.0, 1.09, 5.0], 2, 60.0 + 1.09 - 10.0),
+        (0, [1.0, 1.1, 5.0], 3, 60.0 + 1.0 - 10.0),
+        (0, [-50.05, -49.97, 5.0], 3, 0.03),
+        (0, [-50.0, 5.0], 2, 0.0),
+        (0, [-49.9, 5.0], 2, 0.1),
+    ],
+)
+def test_the_window_tells_how_long_to_wait(
+    under_way: int, ends: list[float], limit: int, wait: float
+) -> None:
+    """At 10 s, with a span of 60 s: until as many have been forgotten as make room for one.
+
+    Ends within a tenth of a second are forgotten together, with the newest of them.
+    """
+    window = Window(60.0)
+    window.under_way = under_way + len(ends)
+    for moment in ends:
+        window.end(moment)
+    assert window.under_way == under_way
+    assert window.wait(10.0, limit) == pytest.approx(wait)
+    assert window.ended(since=5.0) == sum(moment > 5.0 for moment in ends)
 
 
 def test_the_window_forgets() -> None:
