@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.secrets import Secret
+from exporter.secrets import Secret, may_be_read_by_others
 
 
 def test_neither_value_nor_length_is_shown() -> None:
@@ -30,3 +30,12 @@ def test_a_secret_cannot_be_changed() -> None:
     """It is handed around."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         Secret("a").value = "b"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "open_wide"),
+    [(0o640, 65532, True), (0o440, 0, False), (0o444, 0, True), (0o400, 0, False), (0o604, 65532, True)],
+)
+def test_a_file_of_another_s_may_be_read_by_its_group(mode: int, owner: int, open_wide: bool) -> None:  # noqa: FBT001 - a parameter
+    """Kubernetes mounts a secret as root's, readable by the pod's group: that is no carelessness."""
+    assert may_be_read_by_others(mode, owner, 65532) is open_wide

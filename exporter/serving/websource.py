@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import ssl
 import stat
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import structlog
 from exporter import yamltext
 from exporter.configfile import read_bytes
 from exporter.errors import ConfigError
+from exporter.secrets import may_be_read_by_others
 from exporter.serving.webconfig import parse_web_config
 
 if TYPE_CHECKING:
@@ -105,10 +107,11 @@ class WebConfigSource:
     def _warn_of_exposure(self, key_file: Path) -> None:
         """Say, once for each file, that the private key is not private."""
         with contextlib.suppress(OSError):  # it has just been read; if it has gone since, there is no secret
-            mode = key_file.stat().st_mode
-            if mode & (stat.S_IRGRP | stat.S_IROTH) and key_file not in self._warned:
+            found = key_file.stat()
+            open_wide = may_be_read_by_others(found.st_mode, found.st_uid, os.geteuid())
+            if open_wide and key_file not in self._warned:
                 self._warned.add(key_file)
-                said = {"file": str(key_file), "mode": f"{stat.S_IMODE(mode):04o}"}
+                said = {"file": str(key_file), "mode": f"{stat.S_IMODE(found.st_mode):04o}"}
                 _log.warning("secret file can be read by its group or by everyone", **said)
 
     def _digest(self) -> bytes:

@@ -16,12 +16,11 @@ from typing import Any
 import structlog
 
 from exporter.errors import CredentialsError
-from exporter.secrets import Secret
+from exporter.secrets import Secret, may_be_read_by_others
 
 _LARGEST = 64 * 1024
 _SETTLED = 1.0
 """Seconds after its last write from which on a file is taken for whole."""
-_OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
 
 _NO_HEADER = "it holds characters that no HTTP header can carry"
 
@@ -120,23 +119,13 @@ class SecretReader:
         self._trouble = ""
 
     def _warn_of_readers(self, path: Path, found: os.stat_result) -> None:
-        if not self._warned and may_be_read_by_others(found, os.geteuid()):
+        if not self._warned and may_be_read_by_others(found.st_mode, found.st_uid, os.geteuid()):
             self._warned = True
             self._log.warning(
                 "secret file can be read by its group or by everyone",
                 file=str(path),
                 mode=f"{stat.S_IMODE(found.st_mode):04o}",
             )
-
-
-def may_be_read_by_others(found: os.stat_result, user: int) -> bool:
-    """Whether a secret file is open wider than `user` needs.
-
-    A file of somebody else's is read by its group: that is how Kubernetes hands a secret (`root`, the pod's
-    group, 0440) to a process that is not root.
-    """
-    needed = 0 if found.st_uid == user else stat.S_IRGRP
-    return bool(found.st_mode & _OTHERS_MAY_READ & ~needed)
 
 
 def fits_header(text: str) -> bool:

@@ -138,6 +138,20 @@ def test_a_key_that_others_may_read(web: Path) -> None:
     ]
 
 
+def test_a_key_of_another_user_is_read_by_its_group(web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes mounts a key as root's, readable by the pod's group: that is no carelessness."""
+    key = web.parent / "server.key"
+    monkeypatch.setattr(os, "geteuid", lambda: key.stat().st_uid + 1)
+    key.chmod(0o440)
+    source = WebConfigSource(web)
+    with capture_logs() as logs:
+        source.load()
+        assert logs == []
+        key.chmod(0o444)
+        source.load()
+    assert [log["mode"] for log in logs] == ["0444"]
+
+
 def test_a_key_of_another_certificate(web: Path) -> None:
     """A key that does not belong to the certificate is an error at the key."""
     other = authority().issue_cert("localhost")

@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 from exporter.errors import CredentialsError
 from exporter.secrets import Secret
 from exporter.upstream.masking import Mask
-from exporter.upstream.secretfiles import SecretReader, fits_header, may_be_read_by_others
+from exporter.upstream.secretfiles import SecretReader, fits_header
 
 LATER = 4_000_000_000.0
 """A clock so late that every file counts as settled."""
@@ -230,16 +230,6 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     assert secret.read() == VALUE
     monkeypatch.undo()
     assert secret.read() == "canary-twoxx"
-
-
-@pytest.mark.parametrize(
-    ("mode", "owner", "open_wide"),
-    [(0o640, 65532, True), (0o440, 0, False), (0o444, 0, True), (0o400, 0, False), (0o604, 65532, True)],
-)
-def test_a_file_of_another_s_may_be_read_by_its_group(mode: int, owner: int, open_wide: bool) -> None:  # noqa: FBT001 - a parameter
-    """Kubernetes mounts a secret as root's, readable by the pod's group: that is no carelessness."""
-    found = os.stat_result((mode, 1, 1, 1, owner, 0, 9, 0, 0, 0))
-    assert may_be_read_by_others(found, 65532) is open_wide
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)])
