@@ -42,6 +42,7 @@ class Exposition:
         self._changes: dict[Key, TaskState | None] = {}
         self._touched: dict[Key, float] = {}
         self._kept: dict[Kind, Body] = {}
+        self._outdated: set[Kind] = set()
         self._asked: dict[Kind, float] = {}
         self._building: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -111,14 +112,27 @@ class Exposition:
     async def _run(self, kinds: set[Kind]) -> None:
         changes, self._changes = self._changes, {}
         touched, self._touched = self._touched, {}
-        missing = kinds - self._kept.keys()
+        missing = kinds - (self._kept.keys() - self._outdated)
         try:
             built = await asyncio.to_thread(self._work, changes, touched, kinds, missing)
+        except Exception:
+            self._take_back(changes, touched, kinds)
+            raise
         finally:
             self._building = None
+        self._outdated -= kinds
         self._kept |= built
         if self._changes or self._touched:
             self._schedule()
+
+    def _take_back(
+        self, changes: dict[Key, TaskState | None], touched: dict[Key, float], kinds: set[Kind]
+    ) -> None:
+        """A build broke off (no memory, say): the next one makes up for it, whatever of it is taken in."""
+        still = {key: polled for key, polled in touched.items() if key not in self._changes}
+        self._touched = {**still, **self._touched}
+        self._changes = {**changes, **self._changes}
+        self._outdated |= kinds
 
     def _work(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -131,4 +132,37 @@ async def test_a_body_that_nobody_reads_any_more_is_given_up() -> None:
     store.put(task_state(grace=5.0))
     await body(store, compressed=True)
     assert set(store._kept) == {(Format.TEXT, True)}
+    store.close()
+
+
+@pytest.mark.parametrize("failing", ["exporter.exposition.render_task", "exporter.metricstore.gzipping.join"])
+@pytest.mark.parametrize("put_meanwhile", [False, True])
+async def test_a_build_that_breaks_off_loses_nothing(
+    failing: str,
+    put_meanwhile: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a build was to take in is taken in by the next one, also where it broke off half way through."""
+    store, (first, second) = Exposition(), tasks(2)
+    store.put(first)
+    await body(store, compressed=True)
+
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    store.put(second)
+    store.touch(("prod", first.task_id), 5.0)
+    with monkeypatch.context() as patch:
+        # Either nothing is taken in, or all is, and no body made of it.
+        patch.setattr(failing, no_memory)
+        build = store._build()
+        await asyncio.sleep(0)
+        newer = replace(first, last_poll=9.0) if put_meanwhile else replace(first, last_poll=5.0)
+        if put_meanwhile:
+            store.put(newer)
+        with pytest.raises(MemoryError):
+            await build
+    await store._build()
+    shown = lines(await body(store, compressed=True))
+    assert shown == lines(vanilla_body([newer, second], Format.TEXT))
     store.close()
