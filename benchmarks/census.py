@@ -9,6 +9,7 @@ import threading
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from types import MemberDescriptorType
 
 PACKAGES = ("exporter", "httpx", "httpcore", "h11", "ssl", "_asyncio", "asyncio")
 """Whose objects are counted: those that this project makes, and those of the libraries that it holds."""
-_POOL = "asyncio_"
-"""How the names of asyncio's worker threads begin: their pool grows up to its limit and never shrinks."""
+_POOL = "asyncio"
+"""How the names of the worker threads begin: a pool grows up to its limit and never shrinks."""
 _CONTAINERS = (list, dict, set, frozenset, tuple, deque, array)
 
 
@@ -55,17 +56,29 @@ def living(packages: Iterable[str] = PACKAGES) -> Counter[str]:
     return found
 
 
-def take_census() -> Census:
-    """Count what lives now, on the running event loop."""
+def pool_of_one() -> ThreadPoolExecutor:
+    """Let the running loop have a pool of one worker, which a census can wait for.
+
+    Who asks the garbage collector for all objects holds those that another thread is just making: a tuple
+    that is held cannot grow, and its making fails with SystemError (CPython issue 59313).
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix=_POOL)
+    asyncio.get_running_loop().set_default_executor(pool)
+    return pool
+
+
+def take_census(pool: ThreadPoolExecutor, packages: Iterable[str] = PACKAGES) -> Census:
+    """Count what lives on the running event loop, once its pool has nothing left to do."""
+    pool.submit(gc.collect).result()
     names = [thread.name for thread in threading.enumerate()]
     workers = sum(name.startswith(_POOL) for name in names)
-    return Census(dict(living()), len(asyncio.all_tasks()), len(names) - workers, workers)
+    return Census(dict(living(packages)), len(asyncio.all_tasks()), len(names) - workers, workers)
 
 
-def write_census(file: Path) -> None:
+def write_census(file: Path, pool: ThreadPoolExecutor) -> None:
     """Write the census as JSON, all at once for who waits for the file."""
     draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(take_census())), "utf-8")
+    draft.write_text(json.dumps(asdict(take_census(pool))), "utf-8")
     draft.replace(file)
 
 

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.census import write_census
+from benchmarks.census import pool_of_one, write_census
 from exporter import __version__
 from exporter.cli.daemon import Daemon
 from exporter.cli.logs import configure_logs
@@ -96,7 +96,7 @@ async def _exporter(fast: FastTime, address: str, file: Path, census: Path) -> N
     def read() -> Config:
         return read_config(file, os.environ)
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, write_census, census)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, write_census, census, pool_of_one())
     daemon = Daemon(
         read(),
         read_config=read,

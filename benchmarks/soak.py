@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import sys
 import tempfile
@@ -39,7 +38,7 @@ _FIRST_DAY = (2, 4, 0, 0)
 """The configurations of its quarters: what most memory is ever needed for, has then been."""
 _LOOKS = 12
 _COMPARISONS = 20
-LIMITS = Limits(upstream=CONCURRENCY + 2, workers=min(32, (os.cpu_count() or 1) + 4))
+LIMITS = Limits(upstream=CONCURRENCY + 2, workers=1)
 
 
 @dataclass(slots=True)
@@ -135,8 +134,9 @@ class _Week:
         async with asyncio.TaskGroup() as group:
             making = group.create_task(trouble.run())
             await self._days(http, begin, 1.0, self.days - 1)
-            making.cancel()
-        await trouble.end()
+            trouble.stop()
+            await making
+        await trouble.undo()
         await cloud.aclose()
 
     async def _days(self, http: httpx.AsyncClient, begin: float, since: float, until: float) -> None:

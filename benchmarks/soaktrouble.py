@@ -158,7 +158,7 @@ class Churn:
 
 
 class Trouble:
-    """Everything that happens, side by side, until it is cancelled; `happened` counts it.
+    """Everything that happens, side by side, until it ends; `happened` counts it.
 
     `reload` lets the exporter take up one of its configurations, by number; 0 is that of the begin.
     """
@@ -180,10 +180,11 @@ class Trouble:
         self._port = port
         self._reload = reload
         self._configurations = configurations
+        self._over = asyncio.Event()
         self.happened = happened
 
     async def run(self) -> None:
-        """Make trouble until cancelled."""
+        """Make trouble until `stop`; what has begun is done to its end."""
         await asyncio.gather(
             self._each(_CHANGE_HOURS, self._churn.change),
             self._each(_CALM_HOURS, self._fault),
@@ -192,25 +193,31 @@ class Trouble:
             self._strangers(),
         )
 
-    async def end(self) -> None:
-        """Undo what outlasts the trouble itself."""
-        await self._end_fault()
+    def stop(self) -> None:
+        """Make no further trouble."""
+        self._over.set()
+
+    async def undo(self) -> None:
+        """Make good what outlasts the trouble itself."""
         await self._churn.undo()
         self._reload(0)
 
     async def _each(self, hours: float, deed: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await self._fast.sleep(hours * HOUR)
+        while await self._pause(hours * HOUR / self._fast.speed):
             await deed()
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait for so many real seconds, or until all is over; returns whether it goes on."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        return not self._over.is_set()
 
     async def _fault(self) -> None:
         spec = FAULTS[self.happened["faults put"] % len(FAULTS)]
         self.happened["faults put"] += 1
         await self._cloud.call("PUT", "faults", {"spec": spec})
-        await self._fast.sleep(_FAULT_HOURS * HOUR)
-        await self._end_fault()
-
-    async def _end_fault(self) -> None:
+        await self._pause(_FAULT_HOURS * HOUR / self._fast.speed)
         for rule in (await self._cloud.call("GET", "faults"))["rules"]:
             self.happened[f"fault: {rule['fault']}"] += rule["struck"]
         await self._cloud.call("DELETE", "faults")
@@ -226,18 +233,17 @@ class Trouble:
     async def _strangers(self) -> None:
         """Keep so many connections with half a request each; the oldest gives way to a new one."""
         writers: list[asyncio.StreamWriter] = []
-        try:
-            for half in cycle(_HALVES):
-                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-                writer.write(half)
-                writers.append(writer)
-                self.happened["half requests"] += 1
-                if len(writers) > _STRANGERS:
-                    await _leave(writers.pop(0))
-                await asyncio.sleep(_STRANGE_SECONDS)
-        finally:
-            for writer in writers:
-                writer.close()
+        for half in cycle(_HALVES):
+            _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(half)
+            writers.append(writer)
+            self.happened["half requests"] += 1
+            if len(writers) > _STRANGERS:
+                await _leave(writers.pop(0))
+            if not await self._pause(_STRANGE_SECONDS):
+                break
+        for writer in writers:
+            await _leave(writer)
 
 
 async def _leave(writer: asyncio.StreamWriter) -> None:

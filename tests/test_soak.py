@@ -11,6 +11,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 import structlog
 
-from benchmarks.census import Census, least, living, take_census
+from benchmarks.census import Census, least, living, pool_of_one, take_census
 from benchmarks.soakfigures import Limits, Sample, Sockets, left_over, series_of, stray_series
 from exporter.simulator import plan as plans
 from exporter.simulator.plan import Plan
@@ -156,10 +157,7 @@ _BY_CHANCE = {
 
 @dataclass(frozen=True, slots=True)
 class Living:
-    """What there is: our objects and what they hold, series by family, asyncio's tasks, threads.
-
-    The threads of asyncio's pool are left out: it grows to its limit as the machine is busy.
-    """
+    """What there is: our objects and what they hold, series by family, asyncio's tasks, threads."""
 
     objects: Counter[str]
     families: Counter[str]
@@ -167,29 +165,33 @@ class Living:
     threads: int
 
 
-async def _living(soaked: Soaked) -> Living:
+async def _living(soaked: Soaked, pool: ThreadPoolExecutor) -> Living:
     families = Counter(series.partition("{")[0] for series in series_of(await soaked.process.scrape()))
-    objects = living(("exporter",))
-    for name in list(objects):
-        if name in _BY_CHANCE or name.startswith("exporter.simulator."):
-            del objects[name]
+    census = take_census(pool, ("exporter",))
+    objects = Counter(
+        {
+            name: number
+            for name, number in census.objects.items()
+            if name not in _BY_CHANCE and not name.startswith("exporter.simulator.")
+        }
+    )
     for name in list(families):
         if name in _BY_CHANCE or not name.startswith("workspace_task_"):
             del families[name]
-    census = take_census()
     return Living(objects, families, census.asyncio_tasks, census.threads)
 
 
 async def test_after_a_week_of_trouble_everything_is_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     """A week of churn and faults leaves no object of ours, nothing in one, no task, thread or series."""
+    pool = pool_of_one()
     with _silence():
         soaked = Soaked()
         await soaked.quiet(days=3)
-        before = await _living(soaked)
+        before = await _living(soaked, pool)
         await soaked.troubled(days=7)
-        troubled = await _living(soaked)
+        troubled = await _living(soaked, pool)
         await soaked.quiet(days=3)
-        after = await _living(soaked)
+        after = await _living(soaked, pool)
     assert after.objects - before.objects == Counter()
     assert (after.families, after.tasks, after.threads) == (before.families, before.tasks, before.threads)
     assert troubled.objects - before.objects
