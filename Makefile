@@ -5,8 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 APT    := prometheus prometheus-alertmanager chromium
-APT_PACKAGING := buildah debootstrap strace
+APT_PACKAGING := buildah debootstrap strace docker-compose
 SOURCES := exporter tests benchmarks tools
+# Whether each program of a list is there: `command -v` looks at the first of several only.
+have = (for program in $(1); do command -v $$program > /dev/null || exit 1; done)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-packaging lint format bench soak lock docs screenshot sbom sync-chart clean system-packages
@@ -25,7 +27,7 @@ test: $(VENV)/.dev system-packages lint ## everything: linters, types, tests, co
 
 test-packaging: $(VENV)/.packaging system-packages ## image, chart, compose file, unit, wheel: with the real tools
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	  command -v buildah debootstrap strace > /dev/null || { apt-get update -qq && \
+	  $(call have,$(APT_PACKAGING)) || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGING) > $(VENV)/apt.log 2>&1; } \
 	  || { tail -n 20 $(VENV)/apt.log; exit 1; }; fi
 	@$(BIN)/python -m tools.fetch_helm
@@ -75,7 +77,7 @@ clean: ## remove everything that make made
 
 # The real parts that the tests start. Where apt may not be used, those tests skip and say so.
 system-packages:
-	@command -v prometheus promtool prometheus-alertmanager amtool chromium > /dev/null && exit 0; \
+	@$(call have,$(APT) promtool amtool) && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	  echo "installing $(APT)"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) > .venv/apt.log 2>&1 \
