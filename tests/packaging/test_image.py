@@ -103,6 +103,14 @@ def test_the_installed_tree_is_as_small_as_documented(image: Image) -> None:
     assert len(archive.getvalue()) / 2**20 == pytest.approx(int(stated_compressed), rel=0.1)
 
 
+def test_the_module_is_the_command(image: Image) -> None:
+    """`python -m exporter` does what the entry point does."""
+    command = image.command("-m", "exporter", "--version")
+    command[command.index("workspace-exporter")] = f"/{HOME}/bin/python"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, image.run("--version").stdout), done.stderr
+
+
 def test_time_zones_do_not_depend_on_the_base(image: Image) -> None:
     """The zones are those of the locked package, also where the system has none."""
     program = "import zoneinfo; zoneinfo.reset_tzpath(()); print(zoneinfo.ZoneInfo('Asia/Shanghai'))"
@@ -142,12 +150,24 @@ def test_the_demo_lives_in_it_and_ends_when_told(image: Image) -> None:
             metrics = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
             assert f'version="{exporter.__version__}"' in metrics
             assert 'revision="0123abc"' in metrics
+            page_is_whole(f"http://127.0.0.1:{port}/")
             os.kill(inner(process.pid), signal.SIGTERM)
             _, said = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
             process.kill()
     assert process.returncode == 0, said
     assert b"Traceback" not in said
+
+
+def page_is_whole(url: str) -> None:
+    """Read the status page and every file that it links: all are in the image."""
+    page = httpx.get(url, trust_env=False).text
+    linked = re.findall(r'"(\./static/[^"]+)"', page)
+    assert {re.sub(r".*/|\?.*", "", link) for link in linked} == {"page.css", "page.js", "icon.svg"}
+    for link in linked:
+        answer = httpx.get(url + link, trust_env=False)
+        assert answer.status_code == httpx.codes.OK
+        assert answer.content
 
 
 def inner(pid: int) -> int:
