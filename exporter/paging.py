@@ -241,13 +241,11 @@ def order_of(records: list[Record]) -> Order:
 
 
 def _enough(records: list[Record], wanted: int, back_to: float | None) -> bool:
-    """Whether a contiguous newest part of the list holds all that is asked for.
+    """Whether a contiguous newest part of the list, of one record at least, holds all that is asked for.
 
     A record with the start of the last one wanted may follow on the next page; it is looked for only where
     the page shows that there are such.
     """
-    if not records:
-        return False
     starts = sorted((record.start for record in records), reverse=True)
     if back_to is not None and starts[-1] < back_to:
         return True

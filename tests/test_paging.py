@@ -94,7 +94,7 @@ def test_ascending_goes_back_as_far_as_asked() -> None:
     """A longer history takes more pages from the end, backwards."""
     everything = records(1050)
     read, asked = converse(newest_records(250), serve(everything))
-    assert [request.offset for request in asked] == [0, 950, 850, 750]
+    assert asked == [PageRequest(offset, 100) for offset in (0, 950, 850, 750)]
     assert newest(read, 250) == [r.id for r in everything[-250:]]
 
 
@@ -125,6 +125,14 @@ def test_back_to_stops_at_what_is_known() -> None:
         assert set(newest(read, 5)) == {r.id for r in everything[-5:]}
 
 
+@pytest.mark.parametrize(("known", "pages"), [(99, 1), (100, 2), (150, 2), (250, 3)])
+def test_back_to_holds_all_that_started_then(known: int, pages: int) -> None:
+    """Where the page ends with that very start, another record with it may follow."""
+    everything = records(1000)
+    _, asked = converse(newest_records(1000, back_to=everything[-known].start), serve(everything[::-1]))
+    assert len(asked) == pages
+
+
 def test_a_front_that_only_looks_ascending_is_found_out() -> None:
     """The first page ascends, the last does not continue it: the list is read whole."""
     everything = records(400)
@@ -133,12 +141,13 @@ def test_a_front_that_only_looks_ascending_is_found_out() -> None:
     assert newest(read, 100) == [r.id for r in everything[-100:]]
 
 
-def test_records_with_the_start_of_the_last_one_wanted_are_looked_for() -> None:
+@pytest.mark.parametrize(("wanted", "pages"), [(95, 1), (96, 2), (98, 2)])
+def test_records_with_the_start_of_the_last_one_wanted_are_looked_for(wanted: int, pages: int) -> None:
     """A tie at the edge of the window is decided by id, so all of the tie are read."""
     everything = [Record(f"r{n // 10:02}{9 - n % 10}", 1_000_000 + n // 10) for n in range(305)]
-    read, asked = converse(newest_records(98), serve(everything[::-1]))
-    assert newest(read, 98) == [r.id for r in sorted(everything, key=lambda r: (r.start, r.id))[-98:]]
-    assert len(asked) == 2, "the first page ends within ten records of one start"
+    read, asked = converse(newest_records(wanted), serve(everything[::-1]))
+    assert newest(read, wanted) == [r.id for r in sorted(everything, key=lambda r: (r.start, r.id))[-wanted:]]
+    assert len(asked) == pages, "the first page ends within ten records of one start, of which it holds five"
 
 
 def test_a_tie_without_end_ends_at_the_cap() -> None:
@@ -180,6 +189,28 @@ def test_a_total_that_lies_loses_no_record_and_ends(total: int) -> None:
     read, asked = converse(newest_records(100), serve(everything, total=total))
     assert newest(read, 100) == [r.id for r in everything[-100:]]
     assert len(asked) < 20
+    assert read.truncated == (total > 250), "then newer ones may be missing at its end"
+
+
+def test_a_short_page_beyond_a_total_that_is_too_small_is_the_last() -> None:
+    """It costs no further call."""
+    _, asked = converse(newest_records(300), serve(records(250)[::-1], total=5))
+    assert [request.offset for request in asked] == [0, 100, 200]
+
+
+@pytest.mark.parametrize(("hiding", "reads"), [(0, 1), (1, 2), (2, 3), (9, 3)])
+def test_an_unordered_list_that_shows_less_than_its_total_is_read_again(hiding: int, reads: int) -> None:
+    """Three times at the most; what is still not seen then is said to be missing."""
+    shuffled = random.Random(3).sample(records(90), 90)
+    begun = 0
+
+    def answer(request: PageRequest) -> Page[Record]:
+        nonlocal begun
+        begun += request.offset == 0
+        return serve(shuffled[begun <= hiding :], total=90)(request)
+
+    read, _ = converse(newest_records(300), answer)
+    assert (begun, len(read.items), read.truncated) == (reads, 89 + (hiding < 3), hiding >= 3)
 
 
 def test_an_empty_page_ends_a_list_whose_total_is_too_large() -> None:
@@ -285,6 +316,42 @@ def test_tasks_are_paged_by_fifty_and_read_again_when_one_may_be_hidden() -> Non
     assert {t.id for t in read.items} == {t.id for t in tasks[1:]}
 
 
+def test_a_task_that_a_shift_may_hide_makes_the_list_be_read_again() -> None:
+    """One is added at the front and another deleted between two pages: fewer are seen than there are."""
+    tasks = [Task(f"t{n}") for n in range(70)]
+    calls = 0
+
+    def answer(request: PageRequest) -> Page[Task]:
+        nonlocal calls
+        calls += 1
+        return serve(tasks if calls == 1 else [Task("new"), *tasks[:-1]])(request)
+
+    read, asked = converse(all_tasks(20_000), answer)
+    assert [request.offset for request in asked] == [0, 50] * 2
+    assert read.items == [Task("new"), *tasks[:-1]]
+
+
+def test_no_tasks_at_all_are_no_error() -> None:
+    """One call."""
+    read, asked = converse(all_tasks(20_000), serve(list[Task]()))
+    assert (read.items, read.truncated, len(asked)) == ([], False, 1)
+
+
+def test_two_reads_joined_hold_each_entry_once() -> None:
+    """The later sight of it, and then what only the earlier read saw."""
+    (earlier, _), (later, _) = (
+        converse(all_tasks(20_000), serve([Task(task_id, name) for task_id in ids]))
+        for ids, name in (("ab", "before"), ("bc", "after"))
+    )
+    joined = later.joined(earlier)
+    assert [(task.id, task.name) for task in joined.items] == [
+        ("b", "after"),
+        ("c", "after"),
+        ("a", "before"),
+    ]
+    assert len(joined.joined(earlier).items) == 3
+
+
 def test_a_full_last_page_costs_no_further_call() -> None:
     """Exactly 100 tasks are two pages, not three: the total is believed where it fits."""
     _, asked = converse(all_tasks(20_000), serve([Task(f"t{n}") for n in range(100)]))
@@ -293,8 +360,9 @@ def test_a_full_last_page_costs_no_further_call() -> None:
 
 def test_more_tasks_than_allowed_are_cut_and_said() -> None:
     """The most that may be taken bounds memory and calls; the rest is not silently dropped."""
-    read, _ = converse(all_tasks(70), serve([Task(f"t{n}") for n in range(200)]))
+    read, asked = converse(all_tasks(70), serve([Task(f"t{n}") for n in range(200)]))
     assert (len(read.items), read.truncated) == (70, True)
+    assert asked == [PageRequest(0, 50), PageRequest(50, 20)]
 
 
 def test_details_stop_at_a_thousand() -> None:
