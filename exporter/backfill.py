@@ -158,7 +158,7 @@ class Replay:
     def changes(self, after: float, until: float) -> list[int]:
         """Return the whole seconds in `after < second < until` from which the state may be another."""
         plan = self._memory.plan_in_force
-        due = occurrences(plan, after - 1, until) if plan else ()
+        due = occurrences(plan, after, until) if plan else ()
         moments = (*_between(self._starts, after, until), *_between(self._end_times, after, until))
         seconds = {math.ceil(each) for each in (*moments, *(each.expected for each in due))}
         return sorted(each for each in seconds if after < each < until)
@@ -197,7 +197,7 @@ class Replay:
             zone=zone_of(named, zone),
             last_start=newest,
         )
-        return replace(memory, known_since=self.first_start, next_run=None, fallen=())
+        return replace(memory, known_since=self.first_start, next_run=None)
 
 
 def replay(past: TaskPast, config: Config, counted_from: float) -> Replay:
@@ -249,4 +249,4 @@ def _sums(one: tuple[int, ...], two: tuple[int, ...], sign: int = 1) -> tuple[in
 
 
 def _between(moments: list[float], after: float, until: float) -> list[float]:
-    return moments[bisect_right(moments, after - 1) : bisect_right(moments, until)]
+    return moments[bisect_right(moments, after) : bisect_right(moments, until)]

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.backfill import Replay, details_worth_reading, replay
-from exporter.config import Config
+from exporter.backfill import Replay, details_worth_reading, past_of, replay
+from exporter.config import Config, TaskConfig
 from exporter.history import RUN_STATUSES, runs_of, summarize
 from exporter.paging import Read
-from exporter.records import Record, Schedule
+from exporter.records import Record, Schedule, Task
+from exporter.selection import Selected
 from exporter.state import TaskState
 from exporter.tracking import TrackedTask
-from tests.pasts import DAILY, DAY, LISTING, MIDNIGHT, NINE, Truth, config, past, run, truths
+from tests.pasts import DAILY, DAY, LISTING, MIDNIGHT, NINE, Truth, config, details_of, past, run, truths
 
 CONFIG = config()
 MOMENTS = st.one_of(
@@ -153,11 +154,85 @@ def test_of_what_happens_now_nothing_is_told_of_the_past() -> None:
 )
 def test_without_a_schedule_nothing_is_expected(schedule: Schedule | None) -> None:
     """An unreadable schedule, one of an unknown zone or none at all gives no occurrence."""
-    listing = replace(LISTING, time_zone="", next_run=None)
+    listing = replace(LISTING, time_zone="", next_run=NINE + 1.5 * DAY)
     replayed = replay(past([run(NINE)], CONFIG, schedule=schedule, listing=listing), CONFIG, 0.0)
     state = replayed.state_at(NINE + 2 * DAY)
     assert (state.expected_run, state.schedule_period) == (None, None)
     assert replayed.changes(MIDNIGHT, MIDNIGHT + DAY) == [NINE, NINE + 120]
+
+
+def test_the_days_of_an_interval_are_those_of_the_next_run_or_else_of_the_newest_run() -> None:
+    """As they are live."""
+    third = replace(DAILY, day_interval=3)
+    listing = replace(LISTING, next_run=NINE + 3.0 * DAY)
+    for named, expected in ((listing, NINE), (None, NINE + DAY)):
+        runs = [run(NINE), run(NINE + DAY)]
+        replayed = replay(past(runs, CONFIG, schedule=third, listing=named), CONFIG, 0.0)
+        assert replayed.state_at(NINE + 2 * DAY).expected_run == expected
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "listed", "early"),
+    [("Asia/Shanghai", "UTC", 8), ("", "Asia/Shanghai", 8), ("", "", 0), ("", None, 0)],
+)
+def test_wall_times_are_in_the_schedules_zone_or_the_lists_or_the_configurations(
+    scheduled: str, listed: str | None, early: int
+) -> None:
+    """As they are live."""
+    listing = None if listed is None else replace(LISTING, time_zone=listed)
+    schedule = replace(DAILY, time_zone=scheduled)
+    replayed = replay(past([run(NINE)], CONFIG, schedule=schedule, listing=listing), CONFIG, 0.0)
+    assert replayed.state_at(NINE).expected_run == NINE - early * 3600
+
+
+def test_the_tasks_own_thresholds_and_name_go_before_all_others() -> None:
+    """A threshold of 0 is one; nothing but its id names a task of which nothing else is known."""
+
+    def read(own: TaskConfig | None, listing: Task | None = None) -> tuple[str, float, float]:
+        found = past_of(
+            Selected("8d2e", own, listing),
+            CONFIG,
+            project="prod",
+            project_id="0a1b",
+            schedule=None,
+            records=[],
+            details={},
+            now=NINE,
+        )
+        return found.name, found.grace, found.max_duration
+
+    assert read(None) == ("8d2e", 900.0, 7200.0)
+    assert read(None, LISTING) == ("nightly stop", 900.0, 7200.0)
+    own = TaskConfig.model_validate({"id": "8d2e", "name": "mine", "grace": "0s", "max_duration": "5m"})
+    assert read(own, LISTING) == ("mine", 0.0, 300.0)
+
+
+def test_without_its_schedule_a_task_is_described_by_the_list() -> None:
+    """Its type, but not that it is switched on, nor its next run."""
+    state = replay(past([run(NINE)], CONFIG, schedule=None), CONFIG, 0.0).state_at(NINE)
+    assert (state.task_type, state.scheduled_type) == ("STOP", "DAY")
+    assert (state.enabled, state.next_run) == (None, None)
+
+
+def test_the_begin_is_the_first_run() -> None:
+    """Whatever is told of it."""
+    assert replay(past([run(NINE + DAY), run(NINE)], CONFIG), CONFIG, 0.0).first_start == NINE
+
+
+def test_desktops_without_an_end_tell_none_of_the_run() -> None:
+    """It counts as finished from its start."""
+    truth = run(NINE)
+    known = past_of(
+        Selected("8d2e", None, LISTING),
+        CONFIG,
+        project="prod",
+        project_id="0a1b",
+        schedule=DAILY,
+        records=[truth.record],
+        details={truth.record.id: details_of(replace(truth, end=None), CONFIG)},
+        now=NINE + DAY,
+    )
+    assert [each.end for each in known.runs] == [NINE]
 
 
 def test_a_task_that_is_only_configured_has_a_past_too() -> None:
@@ -178,6 +253,8 @@ def test_details_are_read_of_what_matters_in_the_time_asked_for() -> None:
 
     records = [each.record for each in days]
     assert wanted(NINE + 3.5 * DAY, NINE + 5.0 * DAY) == records[2:5]
+    assert wanted(NINE + 4.0 * DAY, NINE + 5.0 * DAY) == records[2:5]
+    assert wanted(NINE + 4.0 * DAY + 1, NINE + 5.0 * DAY) == records[3:5]
     assert wanted(NINE + 3.5 * DAY, NINE + 5.5 * DAY, 3.0 * DAY) == records[0:]
     assert wanted(NINE + 9.0 * DAY, NINE + 10.0 * DAY) == records[5:]
     assert wanted(NINE - 9.0 * DAY, NINE - 8.0 * DAY) == []

@@ -73,15 +73,42 @@ def test_whatever_changes_the_kept_body_is_a_fresh_render(changes: list[Change],
 
 
 def test_the_order_does_not_depend_on_how_tasks_came() -> None:
-    """A restart, and tasks that come one by one or at once, give the same bytes."""
-    states = [task_state(task_id=f"t{number:03}", grace=float(number)) for number in range(200)]
+    """A restart, and tasks that come one by one or at once, give the same bytes whenever asked for."""
+    states = [
+        task_state(task_id=f"t{number:03}", grace=float(number), found=number >= 100) for number in range(200)
+    ]
     rendered: dict[Key, Chunks | None] = {(s.project, s.task_id): render_task(s) for s in states}
     at_once, one_by_one = MetricStore(), MetricStore()
     at_once.update(rendered)
     for key, chunks in reversed(rendered.items()):
         one_by_one.update({key: chunks})
+        one_by_one.compressed(Format.TEXT)
     assert at_once.identity(Format.TEXT) == one_by_one.identity(Format.TEXT)
     assert at_once.compressed(Format.TEXT) == one_by_one.compressed(Format.TEXT)
+
+
+def test_buckets_grow_with_the_tasks() -> None:
+    """A changed task costs no more among many than among few: at most 48 to a bucket, on the average."""
+    store = MetricStore()
+    for first in range(0, 2000, 250):
+        store.update(
+            {
+                (state.project, state.task_id): render_task(state)
+                for state in (task_state(task_id=f"t{first + n}") for n in range(250))
+            }
+        )
+    sizes = [len(bucket.keys) for bucket in store._buckets]
+    assert (len(sizes), sum(sizes)) == (64, 2000)
+    assert max(sizes) < 2 * 48
+
+
+def test_a_poll_of_a_task_that_shows_none_changes_nothing() -> None:
+    """It is gone, or it does not exist upstream."""
+    store = MetricStore()
+    store.update({("prod", "t1"): render_task(task_state(task_id="t1", found=False))})
+    before = store.identity(Format.TEXT)
+    assert not store.touch({("prod", "t1"): 5.0, ("prod", "t2"): 5.0})
+    assert store.identity(Format.TEXT) == before
 
 
 def test_an_unchanged_family_keeps_its_compressed_part() -> None:
