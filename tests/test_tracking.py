@@ -252,6 +252,7 @@ def test_a_listed_task_that_does_not_exist_is_there_again_with_the_next_list() -
     assert (tracked.state.found, tracked.state.listing) == (False, None)
     assert tracked.list(ENTRY)
     assert (tracked.state.found, (tracked.due() or REFRESH).reason) == (True, "new")
+    assert (tracked.state.poll_ok, tracked.state.last_poll) == (None, None)
 
 
 def test_a_missing_task_is_looked_for_in_its_turn_only() -> None:
