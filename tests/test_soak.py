@@ -235,6 +235,10 @@ SERIES = _sample().series
             "objects of exporter.fleet.Fleet: 3, where about 1 are right",
         ),
         (
+            _census(objects={"exporter.fleet.Fleet._listed[]": 21}),
+            "objects of exporter.fleet.Fleet._listed[]: 21, where about 0 are right",
+        ),
+        (
             _census(objects={"exporter.poller.Cycle": 1}),
             "objects of exporter.poller.Cycle: 1, where about 0 are right",
         ),
