@@ -88,10 +88,13 @@ def test_a_traceback_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class _Full:
-    """A stderr on a full disk."""
+    """A stderr on a full disk; counts what was to be written."""
+
+    tried = 0
 
     def write(self, text: str) -> int:
         """Fail."""
+        self.tried += 1
         raise OSError(28, f"No space left on device for {len(text)} characters")
 
     def flush(self) -> None:
@@ -100,6 +103,8 @@ class _Full:
 
 def test_a_full_disk_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line is lost; whoever wanted to say it goes on."""
+    full = _Full()
+    monkeypatch.setattr(sys, "stderr", full)
     configure_logs("info", "logfmt")
-    monkeypatch.setattr(sys, "stderr", _Full())
     structlog.get_logger().error("nobody hears this")
+    assert full.tried

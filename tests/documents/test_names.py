@@ -49,10 +49,26 @@ KEYS = keys()
 SECTIONS = {key.rpartition(".")[0] for key in KEYS if "." in key}
 
 
+METRIC = re.compile(r"\bworkspace_(?:task|exporter)_[a-z_]*")
+ALERT = re.compile(r"\bWorkspace(?:Task|Exporter)[A-Z]\w+")
+KEY = re.compile(r"`([a-z_]+(?:\.[a-z_]+)+)(?::[^`]*)?`")
+KEY_OF_A_FILE = re.compile(r"`([a-z_]+_file)\b")
+CODE = re.compile(r"`([^`\n]+)`")
+PERMISSION = re.compile(r"workspace:scheduledTasks:\w+")
+PATH = re.compile(r"`((?:examples|docs|exporter|tests|tools|helm)/[\w./-]+)`")
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+@pytest.mark.parametrize("pattern", [METRIC, ALERT, KEY, KEY_OF_A_FILE, CODE, PERMISSION, PATH, LINK])
+def test_the_pages_name_what_is_looked_for(pattern: re.Pattern[str]) -> None:
+    """Otherwise the tests below would hold nothing."""
+    assert sum(len(pattern.findall(prose_of(page))) for page in PAGES) > 5
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_metric_that_is_named_exists(page: str) -> None:
     """Whole names; one that ends with an underscore or an ellipsis must begin some."""
-    for name in re.findall(r"\bworkspace_(?:task|exporter)_[a-z_]*", text_of(page)):
+    for name in METRIC.findall(text_of(page)):
         if name.endswith("_"):
             assert any(metric.startswith(name) for metric in METRICS), name
         else:
@@ -62,16 +78,16 @@ def test_every_metric_that_is_named_exists(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_alert_that_is_named_exists(page: str) -> None:
     """By its whole name."""
-    assert set(re.findall(r"\bWorkspace(?:Task|Exporter)[A-Z]\w+", text_of(page))) <= ALERTS
+    assert set(ALERT.findall(text_of(page))) <= ALERTS
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_key_that_is_named_exists(page: str) -> None:
     """What stands in code as `section.key`, and each `…_file`."""
-    for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?::[^`]*)?`", prose_of(page)):
+    for name in KEY.findall(prose_of(page)):
         if name.split(".")[0] in {section.split(".")[-1] for section in SECTIONS}:
             assert name in KEYS, name
-    for name in re.findall(r"`([a-z_]+_file)\b", prose_of(page)):
+    for name in KEY_OF_A_FILE.findall(prose_of(page)):
         assert name in KEYS, name
 
 
@@ -85,7 +101,7 @@ def test_every_flag_in_the_text_exists(page: str) -> None:
         if isinstance(option, click.Option)
         for flag in (*option.opts, *option.secondary_opts)
     } | {"--help", "--version"}
-    for code in re.findall(r"`([^`\n]+)`", prose_of(page)):
+    for code in CODE.findall(prose_of(page)):
         words = code.split()
         if words[0] == "workspace-exporter" and len(words) > 1 and words[1] in cli.commands:
             real = {flag for option in cli.commands[words[1]].params for flag in option.opts} | {"--help"}
@@ -99,15 +115,15 @@ def test_every_flag_in_the_text_exists(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_permission_that_is_named_is_asked_for(page: str) -> None:
     """The four, in the vendor's spelling."""
-    assert set(re.findall(r"workspace:scheduledTasks:\w+", text_of(page))) <= set(ACTIONS.values())
+    assert set(PERMISSION.findall(text_of(page))) <= set(ACTIONS.values())
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_is_named_exists(page: str) -> None:
     """Paths of this repository in code, and targets of relative links and pictures with their headings."""
-    for path in re.findall(r"`((?:examples|docs|exporter|tests|tools|helm)/[\w./-]+)`", text_of(page)):
+    for path in PATH.findall(text_of(page)):
         assert (ROOT / path).exists(), path
-    for target in re.findall(r"\]\(([^)]+)\)", prose_of(page)):
+    for target in LINK.findall(prose_of(page)):
         file, _, anchor = target.partition("#")
         if "://" in target:
             continue

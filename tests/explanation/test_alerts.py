@@ -14,7 +14,7 @@ from exporter.explanation import explain
 from exporter.explanation.alerts import alerts
 from exporter.explanation.case import Case
 from tests.explanation.cases import CLOCK, NOW, case, listed, record
-from tests.test_judgement import INTERVALS, alerts_of, some_state
+from tests.test_judgement import ALERTS, INTERVALS, alerts_of, some_state
 from tests.test_judgement import NOW as THEN
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,7 @@ def test_what_fires_is_what_the_rules_find() -> None:
         assert not any(alert.samples for alert in found if alert.state != "firing")
         assert all(alert.what for alert in found)
         seen.update(alert.name for alert in firing)
+    assert set(seen) == set(ALERTS)
     assert min(seen.values()) > 20
 
 
