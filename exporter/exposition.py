@@ -73,6 +73,13 @@ class Exposition:
             return gzipping.finish(kept, gzipping.compress(last))
         return *kept, last
 
+    async def settle(self) -> None:
+        """Wait until every scrape shows what was said until now."""
+        if self._building:  # it may have begun before that
+            await asyncio.wait({self._building})
+        if self._kept and (self._changes or self._touched):
+            await asyncio.wait({self._build()})
+
     def close(self) -> None:
         """Start no further build."""
         if self._timer:

@@ -135,6 +135,23 @@ async def test_a_body_that_nobody_reads_any_more_is_given_up() -> None:
     store.close()
 
 
+async def test_what_was_said_before_is_shown_once_it_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what was said during a build, and however short a scrape's patience is."""
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    store, (first, second, third) = Exposition(), tasks(3)
+    await store.settle()  # nobody reads, and nothing was said
+    store.put(first)
+    await body(store)
+    store.put(second)
+    building = store._build()
+    await asyncio.sleep(0)
+    store.put(third)
+    await store.settle()
+    assert building.done()
+    assert lines(await body(store)) == lines(vanilla_body([first, second, third], Format.TEXT))
+    store.close()
+
+
 @pytest.mark.parametrize("failing", ["exporter.exposition.render_task", "exporter.metricstore.gzipping.join"])
 @pytest.mark.parametrize("put_meanwhile", [False, True])
 async def test_a_build_that_breaks_off_loses_nothing(

@@ -147,6 +147,7 @@ class Daemon:
                 )
                 return self._reload_error
             await asyncio.gather(*endings)
+            await self._exposition.settle()
             self._forget(gone - self._projects.keys())
             self._loaded()
             self._log.info("configuration reloaded", projects=len(config.projects))
