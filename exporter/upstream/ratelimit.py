@@ -185,7 +185,7 @@ class Gate:
                 retry_after=held,
             )
         counted = 0.0 if self._limit is None else self._window.wait(now, self._limit)
-        return max(0.0, held, self._next - now, counted)
+        return max(held, self._next - now, counted)
 
     def _share_at(self, now: float) -> float:
         return min(1.0, self._share + (now - self._cut_at) / _RECOVERY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from exporter.serving.crowd import Crowd, Limits
 from tests.serving.site import echo
@@ -14,6 +15,7 @@ class Fake:
     def __init__(self, crowd: Crowd) -> None:
         self.crowd = crowd
         self.told: list[str] = []
+        self.closed = False
 
     def join(self, *, waiting: bool = True) -> Fake:
         """Come in."""
@@ -25,7 +27,11 @@ class Fake:
         """End; the socket closes a moment later."""
         self.told.append("abort")
         self.crowd.forget(self)
-        asyncio.get_running_loop().call_soon(self.crowd.lost)
+        asyncio.get_running_loop().call_soon(self._lost)
+
+    def _lost(self) -> None:
+        self.closed = True
+        self.crowd.lost()
 
     def retire(self) -> None:
         """Note it."""
@@ -82,6 +88,8 @@ async def test_stalled_answers() -> None:
 async def test_costly_work_is_done_from_both_ends() -> None:
     """One piece in a turn of the event loop, alternately the newest and the oldest."""
     group = crowd()
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     done: list[str] = []
     for name in "abcde":
         group.queue(lambda name=name: done.append(name))  # type: ignore[misc]
@@ -92,8 +100,9 @@ async def test_costly_work_is_done_from_both_ends() -> None:
         await asyncio.sleep(0)
     assert done == ["e", "a", "f", "b", "d", "c"]
     group.queue(lambda: done.append("g"))
-    await asyncio.sleep(0)
-    assert done[-1] == "g"
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert (done[-1], failures) == ("g", [])
 
 
 async def test_retiring() -> None:
@@ -122,7 +131,18 @@ async def test_closing_waits_for_answers_and_sockets() -> None:
     go.set()
     await closing
     assert member.told == ["finish", "abort"]
+    assert member.closed
     assert len(group) == 0
+
+
+async def test_closing_waits_for_the_sockets_of_those_who_came_after_all_were_gone() -> None:
+    """That none was open at some time before says nothing."""
+    group = crowd()
+    Fake(group).join().abort()
+    await asyncio.sleep(0)
+    members = [Fake(group).join(), Fake(group).join()]
+    await group.close(0)
+    assert [member.closed for member in members] == [True, True]
 
 
 async def test_closing_waits_for_no_answer_longer_than_it_may() -> None:

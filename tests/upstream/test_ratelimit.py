@@ -107,6 +107,30 @@ def test_fractions(rate: float, gap: float) -> None:
     assert all(measured == pytest.approx(gap, abs=0.2) for measured in gaps)
 
 
+@pytest.mark.parametrize(
+    ("rate", "limit"), [(2.05, 123), (8.2, 492), (0.3, 18), (0.99, 59), (0.001, 1), (0, None)]
+)
+async def test_what_a_minute_holds_is_a_whole_number(rate: float, limit: int | None) -> None:
+    """Rounded down, at least one, and not by the error of a product: 60 * 2.05 is a little less than 123."""
+    assert gate(rate)._limit == limit
+
+
+def test_a_slow_answer_counts_from_its_end_below_one_a_minute_too() -> None:
+    """Else two answers would come within the time of one request."""
+
+    async def main() -> list[float]:
+        limit, now = gate(0.01), asyncio.get_running_loop().time
+        ended = []
+        for latency in (90.0, 1.0):
+            async with limit.slot():
+                await asyncio.sleep(latency)
+            ended.append(now())
+        return ended
+
+    first, second = run(main())
+    assert second - first == pytest.approx(101.0, abs=0.01)
+
+
 def test_no_limit() -> None:
     """A rate of 0 limits nothing but how many at a time."""
 
@@ -175,6 +199,21 @@ def test_a_429_slows_down_at_once_and_recovers_slowly() -> None:
     assert later == pytest.approx(3.5, abs=0.05)
 
 
+def test_after_a_429_the_next_request_waits_its_share() -> None:
+    """However long ago the last one was sent; half of the configured rate, however little was sent."""
+
+    async def main() -> tuple[float, float]:
+        limit, loop = gate(100), asyncio.get_running_loop()
+        async with limit.slot() as slot:
+            await asyncio.sleep(10)
+            limit.throttled(slot, None)
+        before = loop.time()
+        async with limit.slot():
+            return limit.rate_at(before), loop.time() - before
+
+    assert run(main()) == pytest.approx((50, 1 / 50))
+
+
 def test_a_storm_does_not_stop_everything() -> None:
     """In a storm of 429 requests still start, a thirty-second of the rate at the least."""
 
@@ -188,18 +227,23 @@ def test_a_storm_does_not_stop_everything() -> None:
 def test_a_429_slows_down_without_a_limit_too() -> None:
     """Where no rate is configured, half of what was sent until then is a limit for a while."""
 
-    async def main() -> tuple[float, float, float]:
+    async def main() -> tuple[float, float, float, float]:
         limit, loop = gate(0, concurrency=2), asyncio.get_running_loop()
         await flood(limit, seconds=30, latency=0.1, workers=2)
         async with limit.slot() as slot:
             limit.throttled(slot, None)
         cut = limit.rate_at(loop.time())
         started, _ = await flood(limit, seconds=10, latency=0.0)
+        await asyncio.sleep(20)
+        async with limit.slot() as slot:
+            limit.throttled(slot, None)
+        again = limit.rate_at(loop.time())
         await asyncio.sleep(300)
-        return cut, len(started) / 10, limit.rate_at(loop.time())
+        return cut, len(started) / 10, again, limit.rate_at(loop.time())
 
-    cut, sent, later = run(main())
+    cut, sent, again, later = run(main())
     assert cut == pytest.approx(10, rel=0.05)
+    assert again == pytest.approx(20 * (0.5 + 30 / 300) / 2, rel=0.05), "the limit is that of the first 429"
     assert sent == pytest.approx(10, rel=0.1)
     assert later == math.inf
 
