@@ -118,7 +118,7 @@ class Replay:
         self._past = past
         self._window = window
         self._starts = [each.run.record.start for each in past.runs]
-        self._ends = sorted((each for each in past.runs if each.end is not None), key=_end)
+        self._ends = sorted(past.runs, key=_end)
         self._totals = list(accumulate(map(_count, self._ends), _add, initial=Counts()))
         self._end_times = [_end(each) for each in self._ends]
         self._counted_from = counted_from
@@ -161,7 +161,7 @@ class Replay:
         due = occurrences(plan, after, until) if plan else ()
         moments = (*_between(self._starts, after, until), *_between(self._end_times, after, until))
         seconds = {math.ceil(each) for each in (*moments, *(each.expected for each in due))}
-        return sorted(each for each in seconds if after < each < until)
+        return sorted(each for each in seconds if each < until)
 
     def _started(self, moment: float) -> tuple[PastRun, ...]:
         """The runs in the exporter's window at that moment."""

@@ -238,7 +238,7 @@ def test_desktops_without_an_end_tell_none_of_the_run() -> None:
 def test_a_task_that_is_only_configured_has_a_past_too() -> None:
     """Without the list its name comes from the schedule."""
     replayed = replay(past([run(NINE)], CONFIG, listing=None), CONFIG, 0.0)
-    assert replayed.state_at(NINE).name == "nightly stop"
+    assert (replayed.state_at(NINE).name, replayed.state_at(NINE).schedule) == ("nightly stop", DAILY)
     assert replayed.state_at(NINE + DAY).expected_run == NINE + DAY
 
 
@@ -258,6 +258,7 @@ def test_details_are_read_of_what_matters_in_the_time_asked_for() -> None:
     assert wanted(NINE + 3.5 * DAY, NINE + 5.5 * DAY, 3.0 * DAY) == records[0:]
     assert wanted(NINE + 9.0 * DAY, NINE + 10.0 * DAY) == records[5:]
     assert wanted(NINE - 9.0 * DAY, NINE - 8.0 * DAY) == []
+    assert wanted(NINE - 9.0 * DAY, NINE + 5.5 * DAY) == records
 
 
 def test_a_task_without_runs_has_no_begin() -> None:
