@@ -85,6 +85,21 @@ async def test_the_last_request(last: bytes) -> None:
         assert (await client.ask(last)).endswith(b"GET / ")
 
 
+async def test_the_application_is_told_both_ends() -> None:
+    """The client's address is what its places in the queue for a password check go by."""
+    scopes: list[Scope] = []
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await echo(scope, receive, send)
+
+    async with site(note) as (port, _), raw(port) as client:
+        client.send(GET)
+        await client.answer()
+        own = client.writer.get_extra_info("sockname")
+    assert [(scope["client"], scope["server"]) for scope in scopes] == [(own, ("127.0.0.1", port))]
+
+
 async def test_the_answers_head_tells_no_server() -> None:
     """Date and the application's fields, and not who is answering."""
     async with site(echo) as (port, _), raw(port) as client:
@@ -283,16 +298,24 @@ async def test_a_client_that_does_not_close() -> None:
 
 
 async def test_a_client_that_closes_its_side() -> None:
-    """A request is answered although its client has said that it sends no more; silence is closed at once."""
+    """A request is answered although its client has said that it sends no more."""
     async with site(echo) as (port, crowd):
         async with raw(port) as client:
             client.send(GET)
             client.writer.write_eof()
             assert (await client.rest()).endswith(b"GET / ")
-        async with raw(port) as client:
-            client.writer.write_eof()
-            assert await client.rest() == b""
         await until(lambda: not len(crowd))
+
+
+@pytest.mark.parametrize(("sent", "answer"), [(b"", b""), (b"GET / HT", b"HTTP/1.1 400 ")])
+async def test_a_client_that_closes_its_side_before_it_has_asked(sent: bytes, answer: bytes) -> None:
+    """It cannot ask any more, so its connection ends at once; half a request is a bad one."""
+    limits = Limits(header_seconds=2 * PATIENCE)
+    async with site(echo, limits) as (port, crowd), raw(port) as client:
+        client.send(sent)
+        client.writer.write_eof()
+        assert (await client.rest())[:13] == answer
+        await until(lambda: len(crowd) == 0)
 
 
 async def test_a_client_that_does_not_read_is_cut_off() -> None:
