@@ -110,7 +110,7 @@ def test_the_date_is_part_of_the_signature() -> None:
 
 
 def test_keys_do_not_show_themselves() -> None:
-    """Neither repr nor the signature holds the secret key or the security token; repr no access key either."""
+    """Neither repr nor the signature holds the secret key or the security token; repr no access key."""
     keys = Keys("AKAKAK", "canary-secret-key", "canary-security-token")
     headers = {"X-Sdk-Date": sdk_date(0), "X-Security-Token": keys.security_token}
     signature = sign(keys, "GET", "/", [], headers)
