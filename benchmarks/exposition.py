@@ -34,7 +34,7 @@ async def _measure(tasks: int) -> Figures:
         store.put(state)
     figures: Figures = {}
     figures["render everything, gzip (s)"] = await _once(lambda: store.body(Format.TEXT, b"", gzip=True))
-    figures["memory of the exposition (MB)"] = _memory() - before
+    figures["memory of the exposition (MiB)"] = _memory() - before
     figures["idle scrape, gzip (s)"] = await _typical(lambda: store.body(Format.TEXT, b"", gzip=True))
     turn = 0
 

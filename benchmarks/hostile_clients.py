@@ -89,7 +89,7 @@ KINDS = {
 
 
 def measure(seconds: float = 8.0) -> dict[str, dict[str, float]]:
-    """Return, for each kind, p50, p99 and max of a scrape (ms), and the server's growth (MB).
+    """Return, for each kind, p50, p99 and max of a scrape (ms), and the server's growth (MiB).
 
     `closed` is how many hostile connections ended, `longest_s` how many seconds the longest of them lived.
     """
@@ -120,7 +120,7 @@ def measure_one(
 
 def main() -> None:
     """Print a table."""
-    print(f"{CLIENTS} hostile clients beside a scraper; times of a scrape in ms, growth of the server in MB")
+    print(f"{CLIENTS} hostile clients beside a scraper; times of a scrape in ms, growth of the server in MiB")
     for name in KINDS:
         row = measure_one(name, seconds=8.0)
         print(f"{name:26}" + "".join(f" {key} {value:<8}" for key, value in row.items()))
@@ -252,7 +252,7 @@ def _trusting() -> ssl.SSLContext:
 
 
 def _resident(pid: int) -> float:
-    """Return the resident memory of a process in MB."""
+    """Return the resident memory of a process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

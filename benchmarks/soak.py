@@ -177,7 +177,7 @@ class _Week:
 
 def _show(course: Course, title: str) -> None:
     table = Table(title=title)
-    for column in ("day", "RSS (MB)", "files", "to the cloud", "threads", "workers", "asyncio tasks"):
+    for column in ("day", "RSS (MiB)", "files", "to the cloud", "threads", "workers", "asyncio tasks"):
         table.add_column(column, justify="right")
     for column in ("tasks", "series of tasks", "own series", "objects"):
         table.add_column(column, justify="right")

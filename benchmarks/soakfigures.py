@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.census import Census
 
-RESIDENT_SHARE, RESIDENT_MB = 0.10, 10.0
+RESIDENT_SHARE, RESIDENT_MIB = 0.10, 10.0
 """By how much more memory may be resident: the greater of the two. Python's allocator keeps pools that are
 not empty, and the system's what was once used, so it is no figure that comes back exactly."""
 OBJECTS_SHARE, OBJECTS = 0.05, 20
@@ -43,7 +43,7 @@ class Sockets:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The process at `day` (simulated days since the begin); `resident` is in MB."""
+    """The process at `day` (simulated days since the begin); `resident` is in MiB."""
 
     day: float
     resident: float
@@ -86,7 +86,7 @@ def left_over(first: Sample, last: Sample, fresh: Sample, limits: Limits) -> lis
     `first` is from before the trouble, `last` from after it, `fresh` of a process that was started after it
     and read the same cloud. Neither of the two holds anything in vain.
     """
-    most = first.resident + max(first.resident * RESIDENT_SHARE, RESIDENT_MB)
+    most = first.resident + max(first.resident * RESIDENT_SHARE, RESIDENT_MIB)
     was, now = first.census, last.census
     return [
         *_other("tasks", last.tasks, first.tasks),
@@ -95,7 +95,7 @@ def left_over(first: Sample, last: Sample, fresh: Sample, limits: Limits) -> lis
         *_other("asyncio tasks", now.asyncio_tasks, was.asyncio_tasks),
         *_above("connections to the cloud", last.files.upstream, limits.upstream),
         *_above("worker threads", now.workers, limits.workers),
-        *_above("resident memory (MB)", last.resident, most),
+        *_above("resident memory (MiB)", last.resident, most),
         *_more_objects(now.objects, was.objects, fresh.census.objects),
         *_unbounded(last.own),
     ]
@@ -153,7 +153,7 @@ def series_of(text: str) -> frozenset[str]:
 
 
 def resident(pid: int) -> float:
-    """Return the resident memory of a process in MB."""
+    """Return the resident memory of a process in MiB."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text("ascii"))
     return int(found[1]) / 1024 if found else 0.0
 

@@ -48,7 +48,7 @@ def measure(tasks: int) -> Figures:
                 figures |= {f"scrape, idle, {name}": value for name, value in idle.items()}
             refreshing = _scrapes(url, process.pid, "gzip", pause=_SCRAPE_EVERY)
             figures |= {f"scrape, during a refresh, {name}": value for name, value in refreshing.items()}
-            figures["memory (MB)"] = _resident(process.pid)
+            figures["memory (MiB)"] = _resident(process.pid)
             cpu, moment = _cpu(process.pid), time.perf_counter()
             time.sleep(_IDLE_SECONDS)
             seconds = time.perf_counter() - moment
@@ -72,7 +72,7 @@ def _refreshing(folder: Path, cloud: str, tasks: int, interval: str) -> Figures:
         seconds = time.perf_counter() - started
         figures["requests a second, at 15 times the pace"] = (_requests(cloud) - requests) / seconds
         figures["CPU, at 15 times the pace (% of one core)"] = (_cpu(process.pid) - cpu) / seconds * 100
-        figures["memory, at 15 times the pace (MB)"] = _resident(process.pid)
+        figures["memory, at 15 times the pace (MiB)"] = _resident(process.pid)
     return figures | {f"scrape, at 15 times the pace, {name}": value for name, value in scraped.items()}
 
 

@@ -220,7 +220,7 @@ SERIES = _sample().series
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"resident": 91.0}, "resident memory (MB): 91, where at most 90 is right"),
+        ({"resident": 91.0}, "resident memory (MiB): 91, where at most 90 is right"),
         ({"files": Sockets(8, 11)}, "file descriptors: 11, where 10 is right"),
         ({"files": Sockets(11, 10)}, "connections to the cloud: 11, where at most 10 is right"),
         (_census(asyncio_tasks=5), "asyncio tasks: 5, where 4 is right"),
