@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from exporter.config import AkskAuth, Config, MetadataAuth, PasswordAuth, Project, Statuses, TokenAuth
+from exporter.config import AkskAuth, Config, MetadataAuth, PasswordAuth, TokenAuth
 from exporter.configfile import validate
 from exporter.errors import ConfigError
 from exporter.secrets import Secret
-from tests.config import BASE, FOLDER, parse, refused
+from tests.config import BASE, FOLDER, parse, project
 
 WHOLE = """
 projects:
@@ -71,12 +71,6 @@ statuses:
   running: [BUSY]
 time_zone: Asia/Shanghai
 """
-
-
-def project(auth: str, more: str = "") -> Project:
-    """A project that signs in with `auth`."""
-    text = f"projects: [{{name: p, region: cn-north-4, project_id: a1, auth: {auth}, discovery: {{}}{more}}}]"
-    return parse(text).projects[0]
 
 
 def test_the_defaults_are_the_contract_s() -> None:
@@ -231,170 +225,9 @@ def test_an_expression_that_may_change_its_meaning_is_taken_quietly() -> None:
     assert discovery.matches("[")
 
 
-# Statuses
-
-
-@pytest.mark.parametrize(
-    ("word", "kind"),
-    [
-        ("SUCCESS", "success"),
-        ("success", "success"),
-        (" Success ", "success"),
-        ("FINISH", "success"),
-        ("FAIL", "failed"),
-        ("failed", "failed"),
-        ("Skip", "skipped"),
-        ("SKIPPED", "skipped"),
-        ("RUNNING", "running"),
-        ("waiting", "running"),
-        ("Init", "running"),
-        ("", "unknown"),
-        (" ", "unknown"),
-        ("PARTIAL", "unknown"),
-        ("SUCCESSFUL", "unknown"),
-        ("SUCC ESS", "unknown"),
-        ("FİNİSH", "unknown"),
-    ],
-)
-def test_words_are_compared_without_case(word: str, kind: str) -> None:
-    """Every other word is unknown, and so is none."""
-    assert Statuses().class_of(word) == kind
-
-
-def test_one_class_may_be_set_and_the_others_stay() -> None:
-    """The list replaces that of its class: what is wanted of the old words is written again."""
-    statuses = parse(f"{BASE}statuses: {{failed: [ERROR, ' Broken ', Straße]}}").statuses
-    assert statuses.class_of("error") == "failed"
-    assert statuses.class_of("BROKEN") == "failed"
-    assert statuses.class_of("STRASSE") == "failed"
-    assert statuses.class_of("FAILED") == "unknown"
-    assert statuses.class_of("SUCCESS") == "success"
-
-
-def test_a_word_may_move_when_both_classes_are_written() -> None:
-    """FINISH as a failure, taken out of the successes."""
-    statuses = parse(f"{BASE}statuses: {{success: [SUCCESS], failed: [FAIL, FINISH]}}").statuses
-    assert statuses.class_of("finish") == "failed"
-
-
-def test_a_word_may_stand_twice_in_its_own_class() -> None:
-    """That contradicts nothing."""
-    assert parse(f"{BASE}statuses: {{success: [OK, ok]}}").statuses.class_of("Ok") == "success"
-
-
-@pytest.mark.parametrize(
-    ("statuses", "error"),
-    [
-        ("{success: [FAIL]}", "statuses.success: the word 'FAIL' stands under failed too"),
-        ("{running: [finish]}", "statuses.running: the word 'finish' stands under success too"),
-        ("{success: [a], failed: [A]}", "statuses.failed: the word 'A' stands under success too"),
-        ("{skipped: [x], running: [y, ' X ']}", "statuses.running: the word 'X' stands under skipped too"),
-    ],
-)
-def test_a_word_in_two_classes_names_the_key_that_was_written(statuses: str, error: str) -> None:
-    """A default that stands nowhere in the file is not what its author should look for."""
-    assert refused(f"{BASE}statuses: {statuses}") == error
-
-
-# Signing in
-
-ONE_EACH = {
-    "token": "{token: {token: s}}",
-    "password": "{password: {domain_name: d, user_name: u, password: s}}",
-    "aksk": "{aksk: {access_key: a, secret_key: s}}",
-    "metadata": "{metadata: {}}",
-}
-
-
-@pytest.mark.parametrize("one", ONE_EACH)
-def test_exactly_one_way_to_sign_in(one: str) -> None:
-    """One is good, two of whatever kind are not."""
-    auth = project(ONE_EACH[one]).auth
-    assert auth.method is getattr(auth, one)
-    for other in ONE_EACH:
-        if other != one:
-            both = f"{ONE_EACH[one][:-1]}, {ONE_EACH[other][1:]}"
-            with pytest.raises(ConfigError, match=r"\.auth: exactly one of token, password, aksk, metadata"):
-                project(both)
-
-
-@pytest.mark.parametrize(
-    ("kind", "secret", "rest"),
-    [
-        ("token", "token", ""),
-        ("password", "password", "domain_name: d, user_name: u, "),
-        ("aksk", "access_key", "secret_key: x, "),
-        ("aksk", "secret_key", "access_key: x, "),
-        ("aksk", "security_token", "access_key: x, secret_key: x, "),
-    ],
-)
-def test_each_secret_has_a_file_as_its_sibling(kind: str, secret: str, rest: str) -> None:
-    """The value or the file, not both; the file's name is relative to the configuration's folder."""
-    path = f"projects[0].auth.{kind}.{secret}"
-    method = project(f"{{{kind}: {{{rest}{secret}: s}}}}").auth.method
-    assert getattr(method, f"{secret}_secret") == Secret("s")
-    for name, file in (("f", FOLDER / "f"), ("../f", FOLDER / "../f"), ("/run/f", Path("/run/f"))):
-        method = project(f"{{{kind}: {{{rest}{secret}_file: {name}}}}}").auth.method
-        assert getattr(method, f"{secret}_secret") == Secret(file=file)
-    with pytest.raises(ConfigError) as caught:
-        project(f"{{{kind}: {{{rest}{secret}: s, {secret}_file: f}}}}")
-    assert str(caught.value) == f"{path}_file: {secret} is given too; keep one of the two"
-    with pytest.raises(ConfigError) as caught:
-        project(f"{{{kind}: {{{rest}{secret}: ' '}}}}")
-    assert str(caught.value) == f"{path}: the value is empty"
-    if secret == "security_token":
-        method = project("{aksk: {access_key: x, secret_key: x}}").auth.method
-        assert isinstance(method, AkskAuth)
-        assert method.security_token_secret is None
-        return
-    with pytest.raises(ConfigError) as caught:
-        project(f"{{{kind}: {{{rest}}}}}")
-    assert str(caught.value) == f"{path}: a value is needed (or {secret}_file)"
-
-
 def test_a_proxy_s_url_may_stand_in_a_file() -> None:
     """Its user part is a secret, so it has a sibling too."""
     assert project("{metadata: {}}", ", proxy_url_file: f").proxy_secret == Secret(file=FOLDER / "f")
-
-
-@pytest.mark.parametrize(
-    ("auth", "keys", "error"),
-    [
-        ("token", "region: r, project_id: a", None),
-        ("token", "endpoint: 'https://h', project_id: a", None),
-        ("token", "region: r", "project_id: a value is needed with a ready token"),
-        ("password", "region: r", None),
-        ("password", "project_id: a, endpoint: 'https://h', iam_endpoint: 'https://i'", None),
-        ("password", "project_id: a", "region: a value is needed (or endpoint)"),
-        (
-            "password",
-            "project_id: a, endpoint: 'https://h'",
-            "region: a value is needed to sign in (or iam_endpoint)",
-        ),
-        (
-            "password",
-            "endpoint: 'https://h', iam_endpoint: 'https://i'",
-            "region: a value is needed to look up the project (or project_id)",
-        ),
-        ("aksk", "region: r", None),
-        ("aksk", "project_id: a, endpoint: 'https://h'", None),
-        ("aksk", "endpoint: 'https://h'", "region: a value is needed to look up the project (or project_id)"),
-        ("metadata", "region: r", None),
-        ("metadata", "project_id: a, endpoint: 'https://h'", None),
-        (
-            "metadata",
-            "endpoint: 'https://h'",
-            "region: a value is needed to look up the project (or project_id)",
-        ),
-    ],
-)
-def test_what_each_way_to_sign_in_needs_to_know(auth: str, keys: str, error: str | None) -> None:
-    """The project's id is optional where it can be learned, the region where the addresses are given."""
-    text = f"projects: [{{name: p, {keys}, auth: {ONE_EACH[auth]}, discovery: {{}}}}]"
-    if error is None:
-        assert parse(text).projects[0].name == "p"
-    else:
-        assert refused(text) == f"projects[0].{error}"
 
 
 def test_plain_http_needs_loopback_or_consent() -> None:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from rich.progress import Progress
 
 from exporter.catalog import TASK_METRICS
 from exporter.cli import backfill as command
-from exporter.cli.backfillbar import Rate, bar
-from exporter.cli.backfillfiles import Folder, days_of, folder
 from exporter.cli.wiring import SYSTEM_CLOCKS
-from exporter.errors import ConfigError, ExporterError
+from exporter.errors import ConfigError
 from exporter.simulator import plan as plans
 from exporter.simulator.planting import PlantedRun
 from tests.cli.cloud import Cloud, write_config
@@ -435,81 +431,9 @@ def test_more_tasks_than_max_tasks_are_an_error(invoke: Invoke, cloud: Cloud, tm
     failed(done, "project prod: ", "more than max_tasks (1) tasks")
 
 
-def test_midnights_cut_the_time() -> None:
-    """Each stretch lies within one UTC day, and nothing lies between two of them."""
-    assert list(days_of(DAY - 1, 2 * DAY + 1)) == [(DAY - 1, DAY), (DAY, 2 * DAY), (2 * DAY, 2 * DAY + 1)]
-    assert list(days_of(DAY, DAY)) == []
-
-
-def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
-    """What was under way goes with the folder inside; the error names what the system said."""
-
-    def lines() -> Iterator[list[bytes]]:
-        raise OSError(28, "No space left on device")
-        yield []
-
-    def write() -> None:
-        with folder(tmp_path) as held:
-            held.write(0, DAY, lines())
-
-    with pytest.raises(ExporterError, match="No space left on device"):
-        write()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_reader_that_goes_away_is_no_error_of_the_folder(tmp_path: Path) -> None:
-    """It is the command line's own matter."""
-    with pytest.raises(BrokenPipeError), folder(tmp_path):
-        raise BrokenPipeError
-
-
-def test_a_broken_note_means_that_nothing_is_complete(tmp_path: Path) -> None:
-    """A file that nothing vouches for is written again."""
-    (tmp_path / "backfill.json").write_text("{", "utf-8")
-    held = Folder(tmp_path, tmp_path)
-    held.begin("as now", 5)
-    assert (held.manifest.settings, held.manifest.counted_from, held.holds(5, 6)) == ("as now", 5, False)
-
-
 def test_durations_are_checked_before_anything_is_read() -> None:
     """The flags are what the configuration's durations are."""
     wishes = command.wishes_of(since="1h30m", until="0", step="30s", details=True, promtool=None)
     assert (wishes.since, wishes.until, wishes.step) == (5400.0, 0.0, 30)
     with pytest.raises(ConfigError):
         command.wishes_of(since="3h", until="3h", step="30s", details=True, promtool=None)
-
-
-def test_the_bar_shows_the_rate_and_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal; elsewhere nothing at all."""
-    for terminal in (True, False):
-        screen = _Screen(terminal=terminal)
-        monkeypatch.setattr("sys.stderr", screen)
-        with bar("days of [tasks]", 3) as advance:
-            for _ in range(3):
-                advance()
-        shown = screen.getvalue()
-        assert bool(shown) == terminal
-        assert not terminal or ("days of [tasks]" in shown and "3/3" in shown)
-
-
-def test_the_rate_is_told_once_it_is_known() -> None:
-    """So many in a second; nothing before two were done."""
-    seconds = iter(range(100))
-    progress = Progress(get_time=lambda: float(next(seconds)), disable=True)
-    progress.add_task("days", total=10)
-    (task,) = progress.tasks
-    assert Rate().render(task).plain == ""
-    for _ in range(3):
-        progress.advance(task.id, 2)
-    assert Rate().render(task).plain == "2.0/s"
-
-
-class _Screen(io.StringIO):
-    """A stderr that says whether it is a terminal."""
-
-    def __init__(self, *, terminal: bool) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def isatty(self) -> bool:
-        return self._terminal

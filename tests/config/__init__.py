@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config
+from exporter.config import Config, Project
 from exporter.configfile import parse_config
 from exporter.errors import ConfigError
 
@@ -28,6 +28,12 @@ projects:
 def parse(text: str, environment: Mapping[str, str] | None = None) -> Config:
     """The configuration in `text`, as if from a file in FOLDER."""
     return parse_config(text, environment or {}, FOLDER)
+
+
+def project(auth: str, more: str = "") -> Project:
+    """A project that signs in with `auth`."""
+    text = f"projects: [{{name: p, region: cn-north-4, project_id: a1, auth: {auth}, discovery: {{}}{more}}}]"
+    return parse(text).projects[0]
 
 
 def refused(text: str, environment: Mapping[str, str] | None = None) -> str:
