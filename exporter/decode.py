@@ -27,8 +27,6 @@ _MAX_TOTAL = 2**53
 _MAX_TEXT = 1024
 _MAX_DIGITS = 300
 _UNKNOWN_ZONE = "?"
-
-
 _FIRST_TAG = re.compile(rb"\s*(<[!?]?[A-Za-z]{1,16})(?![A-Za-z])")
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from exporter.section import KeyedError, Section, Words
 
 RunClass = Literal["success", "failed", "skipped", "running", "unknown"]
+_CONFIGURED: tuple[RunClass, ...] = ("success", "failed", "skipped", "running")
 
 
 class Statuses(Section):
@@ -37,7 +38,7 @@ class Statuses(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         words: dict[str, str] = {}
-        for kind in ("success", "failed", "skipped", "running"):
+        for kind in _CONFIGURED:
             for word in getattr(self, kind):
                 other = words.setdefault(word.casefold(), kind)
                 if other != kind:
@@ -47,8 +48,7 @@ class Statuses(Section):
 
     @cached_property
     def _classes(self) -> dict[str, RunClass]:
-        kinds: tuple[RunClass, ...] = ("success", "failed", "skipped", "running")
-        return {word.casefold(): kind for kind in kinds for word in getattr(self, kind)}
+        return {word.casefold(): kind for kind in _CONFIGURED for word in getattr(self, kind)}
 
     def class_of(self, word: str) -> RunClass:
         """Return the class of one of the API's words, compared without case; `unknown` for any other."""

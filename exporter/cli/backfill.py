@@ -18,10 +18,10 @@ from exporter.cli.backfillbar import Advance, bar
 from exporter.cli.backfillblocks import make_blocks
 from exporter.cli.backfillfiles import Folder, Spool, days_of, folder, name_of
 from exporter.cli.backfillprojects import complain_of, read_projects, told
-from exporter.cli.backfillread import Span, Unheard
+from exporter.cli.backfillread import Span
 from exporter.cli.logs import configure_logs
 from exporter.cli.options import CONFIG_FILE
-from exporter.cli.wiring import SYSTEM_CLOCKS, client_of, run_loop
+from exporter.cli.wiring import SYSTEM_CLOCKS, Unheard, client_of, run_loop
 from exporter.collaborators import Upstream
 from exporter.config import Config, Project
 from exporter.configfile import read_config

@@ -76,16 +76,6 @@ class Span:
     details: bool
 
 
-class Unheard:
-    """An observer of a client for a command that keeps no metrics."""
-
-    def request(self, operation: str, code: str, seconds: float) -> None:
-        """A request ended."""
-
-    def retry(self, reason: str) -> None:
-        """A request is sent again."""
-
-
 class PastReader:
     """One project's tasks and their pasts."""
 

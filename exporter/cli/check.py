@@ -10,20 +10,10 @@ import click
 from exporter.cli.logs import configure_logs
 from exporter.cli.probe import Probe
 from exporter.cli.recording import MOST_TASKS, Recorder, check_target, record, write_recording
-from exporter.cli.wiring import SYSTEM_CLOCKS, client_of, run_loop
+from exporter.cli.wiring import SYSTEM_CLOCKS, Unheard, client_of, run_loop
 from exporter.config import Config
 from exporter.configfile import read_config
 from exporter.recorded import RecordedProject
-
-
-class _Unheard:
-    """An observer for a command that keeps no metrics."""
-
-    def request(self, operation: str, code: str, seconds: float) -> None:
-        """A request ended."""
-
-    def retry(self, reason: str) -> None:
-        """A request is sent again."""
 
 
 @click.command("check-config")
@@ -67,7 +57,7 @@ async def _probe(config: Config, *, recording: bool) -> tuple[bool, list[Recorde
     for project in config.projects:
         click.echo(f"\nproject {project.name}")
         recorder = Recorder()
-        client = client_of(project, config, _Unheard(), recorder if recording else None)
+        client = client_of(project, config, Unheard(), recorder if recording else None)
         try:
             probe = Probe(project, config, client, click.echo)
             good &= await probe.run()

@@ -24,6 +24,16 @@ T = TypeVar("T")
 SYSTEM_CLOCKS = Clocks(epoch=time.time, monotonic=time.monotonic, sleep=asyncio.sleep)
 
 
+class Unheard:
+    """An observer of a client for a command that keeps no metrics."""
+
+    def request(self, operation: str, code: str, seconds: float) -> None:
+        """A request ended."""
+
+    def retry(self, reason: str) -> None:
+        """A request is sent again."""
+
+
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine on a loop whose look-ups of names hold nobody up."""
     with asyncio.Runner(loop_factory=LookupLoop) as runner:
