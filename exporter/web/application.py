@@ -115,6 +115,8 @@ class _Telemetry:
 
 
 def _batches(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    # The server gathers small pieces too, but each goes through every wrapper of `send` on its way there:
+    # with ten thousand tasks these are 5,600 pieces, and a third of the server's time for a scrape.
     gathered, size = [], 0
     for piece in pieces:
         gathered.append(piece)
