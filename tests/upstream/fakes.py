@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 
 from exporter.config import Polling, Project
+from exporter.errors import ApiError
 from exporter.upstream.client import Client
 from exporter.upstream.clientfactory import build_client
 from exporter.upstream.exchange import Timing
@@ -157,3 +159,10 @@ def client_over(
         timing=timing or virtual_timing(),
         transport=httpx.MockTransport(handler),
     )
+
+
+async def fail(client: Client) -> ApiError:
+    """Ask, and return the error."""
+    with pytest.raises(ApiError) as caught:
+        await client.list_tasks(0, 50)
+    return caught.value

@@ -23,6 +23,7 @@ from tests.upstream.fakes import (
     Observed,
     answer,
     client_over,
+    fail,
     run,
 )
 
@@ -77,13 +78,6 @@ class Gateway:
         if request.url.path == "/v3/projects":
             return answer({"projects": self.projects})
         return answer(RECORDS if "records" in request.url.path else TASKS)
-
-
-async def fail(client: Client) -> ApiError:
-    """Ask, and return the error."""
-    with pytest.raises(ApiError) as caught:
-        await client.list_tasks(0, 50)
-    return caught.value
 
 
 def test_signed_requests() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.errors import ApiError, BodyError, CredentialsError, StatusError
 from exporter.upstream.client import Client
-from tests.upstream.fakes import EPOCH, TASKS, Observed, answer, client_over, run
+from tests.upstream.fakes import EPOCH, TASKS, Observed, answer, client_over, fail, run
 from tests.upstream.test_auth_aksk import verify
 
 IMDS = "169.254.169.254"
@@ -79,13 +79,6 @@ class Server:
 def over(server: Server, observed: Observed | None = None, **changes: Any) -> Client:
     """A client of it."""
     return client_over(server, AUTH, observer=observed, project_id="p", **changes)
-
-
-async def fail(client: Client) -> ApiError:
-    """Ask, and return the error."""
-    with pytest.raises(ApiError) as caught:
-        await client.list_tasks(0, 50)
-    return caught.value
 
 
 PUT = ("PUT", "/meta-data/latest/api/token", "")

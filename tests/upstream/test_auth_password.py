@@ -23,6 +23,7 @@ from tests.upstream.fakes import (
     Observed,
     answer,
     client_over,
+    fail,
     run,
     token_answer,
 )
@@ -70,13 +71,6 @@ class Iam:
         self.valid.add(f"issued-token-{self.issued}")
         now = asyncio.get_running_loop().time() - 1000.0
         return token_answer(self.issued, issued=now, seconds=self.lifetime, project=self.project)
-
-
-async def fail(client: Client) -> ApiError:
-    """Ask, and return the error."""
-    with pytest.raises(ApiError) as caught:
-        await client.list_tasks(0, 50)
-    return caught.value
 
 
 def test_sign_in() -> None:

@@ -19,6 +19,7 @@ from tests.upstream.fakes import (
     Observed,
     answer,
     client_over,
+    fail,
     run,
     token_answer,
 )
@@ -58,9 +59,9 @@ class Api:
 
 async def refused(client: Client) -> CredentialsError:
     """Ask, and return the refusal."""
-    with pytest.raises(CredentialsError) as caught:
-        await client.list_tasks(0, 50)
-    return caught.value
+    error = await fail(client)
+    assert isinstance(error, CredentialsError)
+    return error
 
 
 def test_a_token_is_sent_as_it_is() -> None:
