@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from benchmarks.memory import resident
 from exporter.serving.crowd import Limits
 from exporter.serving.listen import ListenAddress
 from exporter.serving.server import WebServer
@@ -132,7 +133,7 @@ async def _scrapes(
     tls = _trusting() if KINDS[attack.name].tls else None
     for _ in range(20):
         await _scrape(port, tls)
-    before = most = _resident(pid)
+    before = most = resident(pid)
     process = await asyncio.create_subprocess_exec(
         *_self("attack", str(port), *attack.arguments), stdout=subprocess.PIPE
     )
@@ -143,7 +144,7 @@ async def _scrapes(
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         times.append(await _scrape(port, tls))
-        most = max(most, _resident(pid))
+        most = max(most, resident(pid))
         await asyncio.sleep(PAUSE_SECONDS)
     output, _ = await process.communicate()
     return times, most - before, json.loads(output.splitlines()[-1])
@@ -249,14 +250,6 @@ def _trusting() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _resident(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no VmRSS")
 
 
 def _milliseconds(times: list[float], quantile: float) -> float:

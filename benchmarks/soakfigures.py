@@ -152,12 +152,6 @@ def series_of(text: str) -> frozenset[str]:
     return frozenset(lines)
 
 
-def resident(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text("ascii"))
-    return int(found[1]) / 1024 if found else 0.0
-
-
 def files(pid: int, cloud_port: int) -> Sockets:
     """Return the open file descriptors of a process; those connected to a port of this host apart."""
     table = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text("ascii").splitlines()[1:]]

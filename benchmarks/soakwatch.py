@@ -21,7 +21,8 @@ import httpx
 
 from benchmarks.census import Census, least, read_census
 from benchmarks.fasttime import FastTime
-from benchmarks.soakfigures import Sample, Sockets, files, resident, series_of
+from benchmarks.memory import resident
+from benchmarks.soakfigures import Sample, Sockets, files, series_of
 from exporter.simulator.options import Credentials
 from tests.endtoend.processes import eventually, free_port, program
 

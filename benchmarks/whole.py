@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
+from benchmarks.memory import resident
 from tests.endtoend.stack import EXPORTER, eventually, free_port, program
 
 Figures = dict[str, float]
@@ -50,7 +51,7 @@ def measure(tasks: int) -> Figures:
                 figures |= {f"scrape, idle, {name}": value for name, value in idle.items()}
             refreshing = _scrapes(url, process.pid, "gzip", pause=_SCRAPE_EVERY)
             figures |= {f"scrape, during a refresh, {name}": value for name, value in refreshing.items()}
-            figures["memory (MiB)"] = _resident(process.pid)
+            figures["memory (MiB)"] = resident(process.pid)
             cpu, moment = _cpu(process.pid), time.perf_counter()
             time.sleep(_IDLE_SECONDS)
             waited = time.perf_counter() - moment
@@ -74,19 +75,18 @@ def _refreshing(folder: Path, cloud: str, tasks: int, interval: str) -> Figures:
         seconds = time.perf_counter() - started
         figures["requests a second, at 15 times the pace"] = (_requests(cloud) - requests) / seconds
         figures["CPU, at 15 times the pace (% of one core)"] = (_cpu(process.pid) - cpu) / seconds * 100
-        figures["memory, at 15 times the pace (MiB)"] = _resident(process.pid)
+        figures["memory, at 15 times the pace (MiB)"] = resident(process.pid)
     return figures | {f"scrape, at 15 times the pace, {name}": value for name, value in scraped.items()}
 
 
 def _detailed(url: str) -> int:
     """How many tasks are known down to the duration of their last run."""
-    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
-    return text.count("\nworkspace_task_last_run_duration_seconds{")
+    return _metrics(url).count("\nworkspace_task_last_run_duration_seconds{")
 
 
 def _first_sweep(url: str, tasks: int, figures: Figures, started: float) -> None:
     def swept() -> bool:
-        text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
+        text = _metrics(url)
         return text.count("\nworkspace_task_records{") >= tasks and 'poll_success{project="prod"} 1.0' in text
 
     eventually(swept, "the first sweep", _PATIENCE)
@@ -100,8 +100,7 @@ def _calls(cloud: str, url: str, figures: Figures, seconds: float) -> None:
     """
 
     def cycles() -> float:
-        text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
-        found = re.search(r"last_successful_poll_timestamp_seconds\{[^}]*\} (\S+)", text)
+        found = re.search(r"last_successful_poll_timestamp_seconds\{[^}]*\} (\S+)", _metrics(url))
         return float(found[1]) if found else 0.0
 
     def requests_of_a_cycle() -> float:
@@ -156,19 +155,13 @@ def _detection(cloud: str, url: str) -> float:
     }
     task = httpx.post(f"{cloud}/simulator/tasks", json=body, trust_env=False).json()["task_id"]
 
-    def metrics() -> str:
-        return httpx.get(f"{url}/metrics", headers={"Accept-Encoding": "gzip"}, trust_env=False).text
-
-    eventually(
-        lambda: f'workspace_task_records{{project="prod",task_id="{task}"' in metrics() or None,
-        "it",
-        _PATIENCE,
-    )
+    known = f'workspace_task_records{{project="prod",task_id="{task}"'
+    eventually(lambda: known in _metrics(url), "it", _PATIENCE)
     started = time.perf_counter()
     run = {"in": 0, "duration": 0, "status": "FAIL", "success": 0, "failed": 1}
     httpx.post(f"{cloud}/simulator/tasks/{task}/run", json=run, trust_env=False)
     shown = re.compile(rf'last_run_status\{{project="prod",status="failed",task_id="{task}"[^\n]* 1\.0')
-    eventually(lambda: shown.search(metrics()), "the failure", _PATIENCE)
+    eventually(lambda: shown.search(_metrics(url)), "the failure", _PATIENCE)
     return time.perf_counter() - started
 
 
@@ -207,6 +200,10 @@ def _config(folder: Path, cloud: str, interval: str, refresh: str) -> Path:
     return path
 
 
+def _metrics(url: str) -> str:
+    return httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
+
+
 def _requests(cloud: str) -> float:
     tree = httpx.get(f"{cloud}/simulator/requests", trust_env=False).json()
     return float(tree["total"])
@@ -222,9 +219,3 @@ def _status(url: str) -> int:
 def _cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _resident(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return int(found[1]) / 1024 if found else 0.0
