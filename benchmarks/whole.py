@@ -17,7 +17,7 @@ import httpx
 import yaml
 
 from benchmarks.memory import resident
-from tests.endtoend.stack import EXPORTER, eventually, free_port, program
+from tests.endtoend.processes import EXPORTER, answers, eventually, free_port, program
 
 Figures = dict[str, float]
 _TICKS = 100
@@ -42,7 +42,7 @@ def measure(tasks: int) -> Figures:
         config = _config(Path(name), cloud, interval, f"{_REFRESH_SECONDS}s")
         started = time.perf_counter()
         with _exporter(Path(name), config) as (url, process):
-            eventually(lambda: _status(f"{url}/-/ready") == 200, "readiness", _PATIENCE)
+            eventually(lambda: answers(f"{url}/-/ready"), "readiness", _PATIENCE)
             figures["time to ready (s)"] = time.perf_counter() - started
             _first_sweep(url, tasks, figures, started)
             _calls(cloud, url, figures, seconds)
@@ -68,7 +68,7 @@ def _refreshing(folder: Path, cloud: str, tasks: int, interval: str) -> Figures:
     figures: Figures = {}
     config = _config(folder, cloud, interval, "1m")
     with _exporter(folder, config) as (url, process):
-        eventually(lambda: _status(f"{url}/-/ready") == 200, "readiness", _PATIENCE)
+        eventually(lambda: answers(f"{url}/-/ready"), "readiness", _PATIENCE)
         eventually(lambda: _detailed(url) >= 0.9 * tasks, "everything", _PATIENCE)
         requests, cpu, started = _requests(cloud), _cpu(process.pid), time.perf_counter()
         scraped = _scrapes(url, process.pid, "gzip", pause=_SCRAPE_EVERY)
@@ -171,7 +171,7 @@ def _simulator(folder: Path, tasks: int) -> Iterator[str]:
     arguments = (*EXPORTER, "simulate", "--listen", f"127.0.0.1:{port}", "--tasks", str(tasks))
     url = f"http://127.0.0.1:{port}"
     with program(arguments, folder / "simulator.log"):
-        eventually(lambda: _status(f"{url}/simulator/clock") == 200, "the simulator", _PATIENCE)
+        eventually(lambda: answers(f"{url}/simulator/clock"), "the simulator", _PATIENCE)
         yield url
 
 
@@ -207,13 +207,6 @@ def _metrics(url: str) -> str:
 def _requests(cloud: str) -> float:
     tree = httpx.get(f"{cloud}/simulator/requests", trust_env=False).json()
     return float(tree["total"])
-
-
-def _status(url: str) -> int:
-    try:
-        return httpx.get(url, trust_env=False).status_code
-    except httpx.HTTPError:
-        return 0
 
 
 def _cpu(pid: int) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.endtoend.processes import free_port
 from tests.page.browser import Browser, browser
+from tests.programs import find_program
 
 PICTURE: Final = Path(__file__).parents[1] / "docs" / "images" / "status-page.png"
 WIDTH, HEIGHT = 1400, 900
@@ -30,10 +30,7 @@ _DEADLINE: Final = 60.0
 
 async def main() -> int:
     """Start the demo, look at it, write the picture; returns the exit code."""
-    program = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
-        None,
-    )
+    program = find_program("chromium")
     if program is None:
         sys.stderr.write("chromium is not installed\n")
         return 1
@@ -58,7 +55,7 @@ async def _picture(page: Browser) -> bytes:
 @contextlib.asynccontextmanager
 async def _demo() -> AsyncIterator[str]:
     """The demo on free ports; it has ended when the block ends."""
-    port, cloud = _free_port(), _free_port()
+    port, cloud = free_port(), free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "exporter", "demo", "--log.level", "error"),
@@ -92,13 +89,6 @@ def _through(client: httpx.AsyncClient) -> Starlette:
         return Response(answer.content, answer.status_code, headers)
 
     return Starlette(routes=[Route("/{path:path}", ask)])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":
