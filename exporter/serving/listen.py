@@ -62,7 +62,7 @@ def bind(address: ListenAddress) -> socket.socket:
         )
         # IPv4 first, as Prometheus does: `localhost` is where clients look for it first.
         family, _, _, _, place = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-        return _listening(socket.socket(family, socket.SOCK_STREAM), place)
+        return _listening(_stream(family), place)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot listen on {address}: {reason}", key=KEY) from None
@@ -71,14 +71,20 @@ def bind(address: ListenAddress) -> socket.socket:
 def _bind_every_address(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
         try:
-            sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+            sock = _stream(socket.AF_INET6)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             return _listening(sock, ("::", port))
         except OSError as error:
             # Compiled in, but switched off: ipv6.disable=1, net.ipv6.conf.all.disable_ipv6=1.
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise
-    return _listening(socket.socket(socket.AF_INET, socket.SOCK_STREAM), ("0.0.0.0", port))  # noqa: S104 - asked for
+    return _listening(_stream(socket.AF_INET), ("0.0.0.0", port))  # noqa: S104 - asked for
+
+
+def _stream(family: int) -> socket.socket:
+    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted: the end of an answer would
+    # otherwise wait for the client's delayed acknowledgement, 40 ms.
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
 def _listening(sock: socket.socket, place: _Place) -> socket.socket:

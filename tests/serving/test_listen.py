@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 
@@ -76,6 +77,26 @@ def test_a_free_port(host: str) -> None:
             pass
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
+async def test_no_answer_waits_for_an_acknowledgement(host: str) -> None:
+    """What asyncio accepts sends small pieces at once (TCP_NODELAY): 40 ms for a scrape otherwise."""
+    accepted = asyncio.get_running_loop().create_future()
+
+    class Connection(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            sock = transport.get_extra_info("socket")
+            accepted.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    with bind(ListenAddress(host, 0)) as sock:
+        server = await asyncio.get_running_loop().create_server(Connection, sock=sock)
+        _, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+        assert await asyncio.wait_for(accepted, 5)
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+
+
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
 @pytest.mark.parametrize("host", ["::1", ""])
 def test_ipv6(host: str) -> None:
@@ -119,10 +140,10 @@ def test_every_address_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where IPv6 is compiled in but switched off, or is not there at all, every address is every IPv4 one."""
     real = socket.socket
 
-    def without_ipv6(family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    def without_ipv6(family: int, kind: int, protocol: int) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
-        return real(family, kind)
+        return real(family, kind, protocol)
 
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
     monkeypatch.setattr(socket, "socket", without_ipv6)
